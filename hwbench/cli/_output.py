@@ -6,7 +6,7 @@ Use it in each file of `hwbench.cli`: `@command(...)` instead of `@click.command
 
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ __all__ = [
     "json_option",
     "quantity",
     "table",
+    "write_fields",
     "write_json",
     "write_table",
 ]
@@ -114,6 +115,13 @@ def write_table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> 
     """Print `table` to stdout; the header is bold where the terminal can."""
     header, *body = table(columns, rows).split("\n")
     click.echo("\n".join([click.style(header, bold=True), *body]))
+
+
+def write_fields(fields: Mapping[str, object]) -> None:
+    """Print names and values below each other, the values aligned."""
+    width = max(map(len, fields), default=0)
+    for name, value in fields.items():
+        click.echo(f"{name.ljust(width)}{_GAP}{_text(value)}")
 
 
 def write_json(value: object) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import click
 
 from hwbench.cli import _environment as environment
-from hwbench.cli._output import Column, command, json_option, write_json, write_table
+from hwbench.cli._output import Column, command, json_option, write_fields, write_json, write_table
 
 __all__ = ["doctor"]
 
@@ -23,7 +23,7 @@ def doctor(as_json: bool) -> None:
     if as_json:
         write_json(_report(packages))
         return
-    _write_machine()
+    write_fields(environment.machine())
     click.echo()
     _write_extras(packages)
     click.echo()
@@ -53,20 +53,12 @@ def _report(packages: dict[str, tuple[environment.Package, ...]]) -> dict[str, o
     }
 
 
-def _write_machine() -> None:
-    for name, value in environment.machine().items():
-        click.echo(f"{name:<12}{value}")
-
-
 def _write_extras(packages: dict[str, tuple[environment.Package, ...]]) -> None:
-    columns = [Column("extra"), Column("adds"), Column("state"), Column("install")]
-    rows = []
-    for extra, needed in packages.items():
-        lacking = _lacking(needed)
-        state = f"lacks {', '.join(lacking)}" if lacking else "ready"
-        rows.append((extra, environment.PURPOSES[extra], state, install_line(extra)))
-    ready = all(row[2] == "ready" for row in rows)
-    write_table(columns[:3] if ready else columns, [row[:3] if ready else row for row in rows])
+    rows = [
+        (extra, environment.PURPOSES[extra], install_line(extra) if _lacking(needed) else "ready")
+        for extra, needed in packages.items()
+    ]
+    write_table([Column("extra"), Column("adds"), Column("state")], rows)
 
 
 def _write_packages(packages: dict[str, tuple[environment.Package, ...]]) -> None:

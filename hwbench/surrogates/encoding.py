@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hwbench.arrays import Codes, Int64Array
 from hwbench.errors import ShapeError
 from hwbench.spaces import Space
-from hwbench.surrogates._types import AnyArray, CodeArray, Float32Array, IntArray
+from hwbench.surrogates._types import Float32Array
 
 
-def check_codes(space: Space, codes: ArrayLike, /) -> CodeArray:
+def check_codes(space: Space, codes: ArrayLike, /) -> Codes:
     """Check a batch of codes against its space, and return its canonical form.
 
     Args:
@@ -22,7 +23,7 @@ def check_codes(space: Space, codes: ArrayLike, /) -> CodeArray:
         codes: `n x n_choices` integers; a single architecture is a batch of one row.
 
     Returns:
-        New `n x n_choices` array, inactive entries zero.
+        New `n x n_choices` bytes, inactive entries zero.
 
     Raises:
         ShapeError: If `codes` is not a matrix with one column per choice.
@@ -34,7 +35,6 @@ def check_codes(space: Space, codes: ArrayLike, /) -> CodeArray:
             f"codes of {space.name} need shape (n, {space.n_choices}), got {batch.shape};"
             " pass one architecture as codes[None, :]"
         )
-    space.validate(batch)
     return space.canonical(batch)
 
 
@@ -69,8 +69,8 @@ class OneHot:
     """
 
     space: Space
-    column: IntArray
-    level: IntArray
+    column: Int64Array
+    level: Int64Array
 
     @classmethod
     def of(cls, space: Space, /) -> "OneHot":
@@ -99,11 +99,10 @@ class OneHot:
             SpaceError: If an entry is not an index of its choice.
         """
         canonical = check_codes(self.space, codes)
-        active = np.asarray(self.space.active(canonical), dtype=np.bool_)
         # An inactive entry gets a level no feature stands for.
-        marked = np.where(active, canonical, -1).astype(np.int16)  # (n, n_choices)
-        hot = marked[:, self.column] == self.level.astype(np.int16)  # (n, n_features)
-        return hot.astype(np.float32)
+        marked = np.where(self.space.active(canonical), canonical, np.uint8(255))
+        hot = marked[:, self.column] == self.level.astype(np.uint8)  # (n, n_features)
+        return np.asarray(hot, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,8 +137,3 @@ class Inputs:
         if self.encoder is not None:
             return self.encoder(inputs)
         return check_matrix(inputs, n_features=self.n_features)
-
-
-def as_arrays(**arrays: AnyArray) -> dict[str, AnyArray]:
-    """Collect named arrays, each contiguous, for a predictor's state."""
-    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}

@@ -14,9 +14,10 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hwbench.arrays import AnyArray, FloatArray
 from hwbench.errors import BundleError, SchemaError, UnknownNameError
 from hwbench.spaces import Space
-from hwbench.surrogates._types import AnyArray, Arrays, FloatArray, Json, Settings
+from hwbench.surrogates._types import Arrays, Json, Settings
 
 SCHEMA_VERSION = 1
 
@@ -71,6 +72,7 @@ class Predictor(ABC):
 PREDICTORS: dict[str, str] = {
     "trees": "hwbench.surrogates.tree_predictor:TreePredictor",
     "mlp": "hwbench.surrogates.mlp_predictor:MLPPredictor",
+    "quantiles": "hwbench.surrogates.quantile_predictor:QuantilePredictor",
     "ensemble": "hwbench.surrogates.ensemble_predictor:EnsemblePredictor",
     "residual-intervals": "hwbench.surrogates.interval_predictor:ResidualIntervalPredictor",
     "quantile-intervals": "hwbench.surrogates.interval_predictor:QuantileIntervalPredictor",
@@ -175,3 +177,35 @@ def require_arrays(arrays: Mapping[str, AnyArray], /, *names: str) -> tuple[AnyA
             f"predictor state lacks the array(s) {', '.join(missing)}; it has {sorted(arrays)}"
         )
     return tuple(arrays[name] for name in names)
+
+
+def require_counts(settings: Mapping[str, Json], /, *names: str) -> tuple[int, ...]:
+    """Return the named whole numbers of a state's settings, in order.
+
+    Raises:
+        BundleError: If one is missing or is no whole number of 0 or more; names it.
+    """
+    found = []
+    for name in names:
+        value = settings.get(name)
+        if type(value) is not int or value < 0:
+            raise BundleError(f"predictor setting {name!r} must be a whole number, got {value!r}")
+        found.append(value)
+    return tuple(found)
+
+
+def require_numbers(settings: Mapping[str, Json], name: str, /) -> tuple[float, ...]:
+    """Return a list of finite numbers from a state's settings.
+
+    Raises:
+        BundleError: If it is missing or is something else; names it.
+    """
+    values = settings.get(name)
+    numbers = [
+        float(v)
+        for v in (values if isinstance(values, list) else [])
+        if isinstance(v, int | float) and np.isfinite(v)
+    ]
+    if not isinstance(values, list) or len(numbers) != len(values):
+        raise BundleError(f"predictor setting {name!r} must be a list of numbers, got {values!r}")
+    return tuple(numbers)

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hwbench.arrays import FloatArray
 from hwbench.errors import DataError, ShapeError
-from hwbench.surrogates._types import FloatArray
 from hwbench.surrogates.scores._check import finite
 
 

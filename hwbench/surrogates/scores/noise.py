@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from hwbench.arrays import FloatArray
 from hwbench.errors import DataError, ShapeError
-from hwbench.surrogates._types import FloatArray
 from hwbench.surrogates.scores._check import paired
 from hwbench.surrogates.scores.points import kendall, spearman
 

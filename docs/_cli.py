@@ -41,8 +41,13 @@ def page() -> str:
 
 def walk() -> Iterator[tuple[str, click.Command, click.Context]]:
     """Yield the root command and every sub-command with its full name and a context."""
-    root = click.Context(
-        cli, info_name="hwbench", terminal_width=_WIDTH, max_content_width=_WIDTH, color=False
+    root = cli.make_context(
+        "hwbench",
+        [],
+        resilient_parsing=True,
+        terminal_width=_WIDTH,
+        max_content_width=_WIDTH,
+        color=False,
     )
     yield from _walk(cli, root)
 

@@ -1,9 +1,8 @@
 """Every error hwbench raises on purpose, and the helper that loads an optional package.
 
 Each class inherits `HwbenchError` and the builtin a caller would expect, so both `except
-HwbenchError` and `except ValueError` work.
-The message says what was expected, what came and what to do; the command line prints it as one
-line.
+HwbenchError` and `except ValueError` work. The message says what was expected, what came and what
+to do; the command line prints it as one line.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Read and print quantities: `12ms`, `3.5mWh`, `900MB` outside, SI numbers inside.
 
 Use `parse` where text of a person enters and `format` where a number is shown; everything between
-is a plain SI float whose
-name carries the unit (`latency_s`, `energy_j`, `memory_bytes`).
+is a plain SI float whose name carries the unit (`latency_s`, `energy_j`, `memory_bytes`).
 """
 
 from __future__ import annotations
@@ -84,9 +83,8 @@ def parse(text: str | float, unit: str) -> float:
 
     Args:
         text: Number with an optional symbol ("12ms", "3.5 mWh", "1.2GiB"); without a symbol, or as
-            a number, it is in `unit` already.
-            Case decides where two symbols differ only by it (mJ, MJ); elsewhere it is ignored
-            ("900mb").
+            a number, it is in `unit` already. Case decides where two symbols differ only by it
+            (mJ, MJ); elsewhere it is ignored ("900mb").
         unit: One of `UNITS`; "1" stands for counts and shares ("124M", "35%").
 
     Raises:

@@ -1,8 +1,7 @@
 """Search spaces: what there is to choose, codes and architectures, exact costs.
 
 `get("gpt-s")` gives a space; `read_architecture` reads an architecture from whatever a person has:
-our text or dict,
-HW-GPT-Bench's dict or string key.
+our text or dict, HW-GPT-Bench's dict or string key.
 """
 
 from __future__ import annotations

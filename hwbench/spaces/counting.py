@@ -1,10 +1,9 @@
 """Count, rank and list the networks of a space, exactly.
 
 Networks are ordered as their canonical codes are, column by column from the left. With p columns
-before the depth and
-s after it, `rank = (((code of the p columns) * ... + networks of smaller depths) * ...)`: a
-mixed-radix number whose
-digits are the active columns, shifted by the networks of smaller depth.
+before the depth and s after it, `rank = (((code of the p columns) * ... + networks of smaller
+depths) * ...)`: a mixed-radix number whose digits are the active columns, shifted by the networks
+of smaller depth.
 """
 
 from __future__ import annotations

@@ -9,13 +9,21 @@ energies and parameter counts belong to the network "profiled", its perplexities
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hwbench.errors import UnknownNameError
 from hwbench.spaces.choice import Choice
 from hwbench.spaces.space import Space
 
 __all__ = ["NETWORKS", "SPACES", "GptNetwork", "network_of"]
+
+IntOrArray = TypeVar("IntOrArray", int, NDArray[np.int64])
+"""A whole number, or an array of them."""
+
+_FINE: Final = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,11 @@ class GptNetwork:
     rotary_fraction: float
     head_size: int | None = 64
     context: int = 1024
+
+    def rotated(self, head_size: IntOrArray, /) -> IntOrArray:
+        """Return how many leading dimensions of a head of this size rotate: an even number."""
+        # Whole numbers throughout, so that one line serves a size and an array of sizes.
+        return int(self.rotary_fraction * _FINE) * head_size // (2 * _FINE) * 2
 
 
 NETWORKS: Final[dict[str, GptNetwork]] = {

@@ -1,12 +1,10 @@
 """A search space: named choices, some shared by the network, some made per layer.
 
 Architectures are values (`Architecture`); batches are integer codes `n x n_choices`, one row a
-network, one column a choice.
-A code counts within the values of a choice, so index order is value order. Columns are the shared
-choices, then the first
-layered choice for layers 0 to L - 1, then the next. Choices of layers beyond the depth are
-inactive; canonical codes
-hold 0 there, so that equal networks have equal codes.
+network, one column a choice. A code counts within the values of a choice, so index order is value
+order. Columns are the shared choices, then the first layered choice for layers 0 to L - 1, then
+the next. Choices of layers beyond the depth are inactive; canonical codes hold 0 there, so that
+equal networks have equal codes.
 """
 
 from __future__ import annotations
@@ -212,12 +210,10 @@ class Space:
         """Return the codes that differ from one code by one choice.
 
         A choice other than the depth takes each of its other values. The depth moves to the next
-        smaller value (the last
-        layers go) and to the next larger one (every combination of layer choices once, the same in
-        all new layers).
-        Where depths follow each other by one layer this relation is symmetric; with greater steps
-        every network
-        still has its way down, but a way up only exists to networks whose last layers are alike.
+        smaller value (the last layers go) and to the next larger one (every combination of layer
+        choices once, the same in all new layers). Where depths follow each other by one layer this
+        relation is symmetric; with greater steps every network still has its way down, but a way
+        up only exists to networks whose last layers are alike.
 
         Returns:
             `k x n_choices` canonical codes, distinct, without `code` itself.
@@ -235,10 +231,9 @@ class Space:
         Args:
             codes: `n x n_choices` codes, or one code.
             rng: Source of randomness.
-            rate: Probability with which each active choice takes another value, drawn uniformly; by
-                default one choice
-                of a network changes on average. A row may stay as it is. New layers are drawn
-                uniformly.
+            rate: Probability with which each active choice takes another value, drawn uniformly;
+                by default one choice of a network changes on average. A row may stay as it is. New
+                layers are drawn uniformly.
 
         Returns:
             Canonical codes of the same shape.
@@ -331,8 +326,7 @@ class Space:
         """Return the sub-space in which choices keep only the given values.
 
         It keeps the name: an architecture of it is one of this space too, text and dict alike.
-        Codes are
-        not the same, since indices count within the kept values; `translate` turns them.
+        Codes are not the same, since indices count within the kept values; `translate` turns them.
 
         Raises:
             UnknownNameError: If a choice does not exist.

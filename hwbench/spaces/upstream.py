@@ -1,11 +1,10 @@
 """Read and write HW-GPT-Bench's two forms of an architecture: its dict and its string key.
 
 The dict has `sample_embed_dim`, `sample_n_layer`, `sample_mlp_ratio`, `sample_n_head` and
-`sample_bias`. Its lists are as long as
-the deepest network and their tail means nothing; its bias is a boolean in the data and the string
-"True" or "False" in
-what the program samples (where `bool("False")` was taken as true). The key is
-`gpt-s-10-768-2-3-...-4-8-...-True`; older ones join the values of a list without dashes.
+`sample_bias`. Its lists are as long as the deepest network and their tail means nothing; its bias
+is a boolean in the data and the string "True" or "False" in what the program samples (where
+`bool("False")` was taken as true). The key is `gpt-s-10-768-2-3-...-4-8-...-True`; older ones join
+the values of a list without dashes.
 """
 
 from __future__ import annotations
@@ -59,8 +58,7 @@ def to_upstream_dict(arch: Architecture, /, *, bias_as_text: bool = True) -> dic
     Args:
         arch: An architecture of a GPT space.
         bias_as_text: Write the bias as "True" or "False", which upstream's encoders ask for; else
-            as a boolean, as its
-            data hold it.
+            as a boolean, as its data hold it.
     """
     values = {_PREFIX + name: arch[name] for name in _NAMES}
     lists = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}

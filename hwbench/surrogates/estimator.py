@@ -6,10 +6,10 @@ Importing this module needs the extra `fit`.
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from hwbench.arrays import FloatArray
 from hwbench.errors import DataError, ShapeError, require
@@ -20,7 +20,7 @@ from hwbench.surrogates.predictor import Predictor
 
 require("sklearn", "fit")
 
-from sklearn.base import BaseEstimator, RegressorMixin  # noqa: E402
+from sklearn.base import BaseEstimator, RegressorMixin, clone  # noqa: E402
 from sklearn.utils import check_random_state  # noqa: E402
 from sklearn.utils.validation import check_is_fitted, validate_data  # noqa: E402
 
@@ -116,3 +116,28 @@ def threads(n_jobs: int | None, n_rows: int, /) -> int:
     if n_jobs is None or n_rows < SMALL_BATCH:
         return 1
     return (os.cpu_count() or 1) if n_jobs == -1 else n_jobs
+
+
+AnyEstimator = TypeVar("AnyEstimator", bound=Estimator)
+
+
+def seeded_copy(estimator: AnyEstimator, seed: int | None = None, /) -> AnyEstimator:
+    """Return an unfitted copy, with another seed if one is given."""
+    copy: AnyEstimator = clone(estimator)
+    if seed is not None:
+        copy.set_params(random_state=seed)
+    return copy
+
+
+def fit_rows(
+    estimator: AnyEstimator,
+    X: ArrayLike,
+    y: ArrayLike,
+    rows: NDArray[np.int64],
+    /,
+    *,
+    position: ArrayLike | None = None,
+) -> AnyEstimator:
+    """Fit an estimator on some rows, and return it."""
+    place = None if position is None else np.asarray(position)[rows]
+    return estimator.fit(np.asarray(X)[rows], np.asarray(y)[rows], position=place)

@@ -43,7 +43,7 @@ class MLP(Estimator):
         epochs: int = 150,
         batch_size: int = 64,
         learning_rate: float = 2e-3,
-        weight_decay: float = 0.1,
+        weight_decay: float = 1.0,
         log_target: bool = False,
         n_jobs: int | None = 1,
         random_state: int | np.random.RandomState | None = None,

@@ -109,6 +109,10 @@ def test_long_signatures_break_at_top_level_commas():
     assert parts == ["a: dict[str, int]", "/", "*", "b: tuple[int, ...]=(1, 2)"]
 
 
+def test_open_modules_exist():
+    assert set(_api.OPEN) <= set(_api.public_modules(generate.ROOT / "hwbench"))
+
+
 def test_blocks_are_found():
     page = (
         "x\n```python run\na = 1\n```\n```python\nb\n```\n```console run\n$ hwbench a\nb\nc\n```\n"

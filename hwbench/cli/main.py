@@ -45,6 +45,7 @@ class Entry:
 
 COMMANDS: dict[str, Entry] = {
     "spaces": Entry("Look", "hwbench.cli.spaces", "spaces", "List the search spaces."),
+    "data": Entry("Build", "hwbench.cli.data", "data", "Import measured data."),
     "doctor": Entry(
         "Help",
         "hwbench.cli.doctor",

@@ -8,6 +8,7 @@ from itertools import chain
 import pytest
 
 from docs import _api, _blocks, _cli, generate
+from hwbench.cli._environment import PURPOSES
 
 PAGES = ["README.md", *(f"docs/{path.name}" for path in (generate.ROOT / "docs").glob("*.md"))]
 GENERATED = {"docs/cli.md", "docs/api.md"}
@@ -58,6 +59,13 @@ def test_readme_shows_a_real_screen():
     assert screen is not None
     (block,) = _blocks.find(screen[1], "console")
     assert all(command.output for command in _blocks.commands(block))
+
+
+def test_readme_says_of_each_extra_what_doctor_says():
+    text = (generate.ROOT / "README.md").read_text(encoding="utf-8")
+    for extra, purpose in PURPOSES.items():
+        if extra not in ("base", "dev"):
+            assert f"| `pip install '.[{extra}]'` | {purpose} |" in text
 
 
 def test_ci_runs_the_readme_test_command():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -59,7 +60,8 @@ class Choice:
             raise SpaceError(f"{self.name}: words may hold A-Z a-z 0-9 _ . + -, got {self.values}")
         if len(set(self.values)) != len(self.values):
             raise SpaceError(f"{self.name}: values must be distinct, got {self.values}")
-        if not words and list(self.values) != sorted(self.values, key=float):
+        steps = itertools.pairwise(map(float, () if words else self.values))
+        if not all(low < high for low, high in steps):  # NaN is not below anything
             raise SpaceError(f"{self.name}: values must ascend, got {self.values}")
 
     def __len__(self) -> int:

@@ -104,8 +104,10 @@ def peak_activation_bytes(
     d = space.values(checked, "embed_dim")[..., None]
     heads, ratios = space.values(checked, "n_head"), space.values(checked, "mlp_ratio")
     size = np.asarray(net.head_size or d // np.maximum(heads, 1))
-    attending = bytes_per_value * 6 * size * heads + _LOGSUMEXP_BYTES * heads
-    rotating = bytes_per_value * heads * (4 * size + 3 * net.rotated(size))
+    turned = net.rotated(size)
+    held = np.where(turned > 0, 6, 4) * size  # without rotation there are no copies of q and k
+    attending = (bytes_per_value * held + _LOGSUMEXP_BYTES) * heads
+    rotating = bytes_per_value * (4 * size + 3 * turned) * heads
     in_attention = bytes_per_value * 2 * d + np.maximum(attending, rotating)
     in_mlp = bytes_per_value * d * (3 + MLP_MATRICES[net.mlp] * ratios)
     peak = np.maximum(in_attention, in_mlp).max(axis=-1)

@@ -194,7 +194,7 @@ def test_noise_ceiling_by_hand_with_missing_repeats():
 
 
 def test_lag1_follows_the_order_of_measurement(rng):
-    # AR(1) with coefficient 0.8; standard error about sqrt((1 - .64) / 20000) = .004, bound 5 of it.
+    # AR(1) with coefficient 0.8; standard error about sqrt((1 - .64) / 20000) = .004, bound 5.
     n, phi = 20_000, 0.8
     walk = np.zeros(n)
     shocks = rng.normal(size=n)

@@ -1,9 +1,9 @@
 """Count, rank and list the networks of a space, exactly.
 
-Networks are ordered as their canonical codes are, column by column from the left. With p columns
-before the depth and s after it, `rank = (((code of the p columns) * ... + networks of smaller
-depths) * ...)`: a mixed-radix number whose digits are the active columns, shifted by the networks
-of smaller depth.
+Networks are ordered as their canonical codes are, column by column from the left. So the rank is a
+mixed-radix number: the columns before the depth ("head") count whole blocks of all depths; within a
+block come the networks of each smaller depth; within a depth, the active columns after it ("tail")
+are the digits.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ __all__ = ["all_codes", "rank", "size", "sizes_by_depth", "unrank"]
 
 def size(layout: Layout, /) -> int:
     """Count the distinct networks, as an exact integer."""
-    return _product(_heads(layout)) * sum(sizes_by_depth(layout))
+    return math.prod(_heads(layout)) * sum(sizes_by_depth(layout))
 
 
 def sizes_by_depth(layout: Layout, /) -> list[int]:
     """Count the ways to fill the columns after the depth, for each index of the depth."""
-    return [_product(_tail(layout, index)) for index in range(len(layout.depth_values))]
+    return [math.prod(_tail(layout, index)) for index in range(len(layout.depth_values))]
 
 
 def rank(layout: Layout, code: Codes, /) -> int:
@@ -111,7 +111,3 @@ def _split(number: int, radices: Sequence[int]) -> list[int]:
         number, digit = divmod(number, radix)
         digits.append(digit)
     return digits[::-1]
-
-
-def _product(counts: Sequence[int]) -> int:
-    return math.prod(counts)

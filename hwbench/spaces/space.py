@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -201,9 +202,15 @@ class Space:
 
         Returns:
             `n x n_choices` codes.
+
+        Raises:
+            ShapeError: If `n` is negative.
+            UnknownNameError: If `uniform` is neither word.
         """
         if n < 0:
             raise ShapeError(f"cannot draw {n} codes")
+        if uniform not in get_args(moves.Uniform):
+            raise UnknownNameError.of("way to draw", uniform, get_args(moves.Uniform))
         return moves.random_codes(self.layout, n, rng, uniform=uniform)
 
     def neighbours(self, code: ArrayLike, /) -> Codes:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from hwbench.errors import SpaceError, UnknownNameError
+from hwbench.errors import SpaceError
 from hwbench.spaces.architecture import Architecture
 from hwbench.spaces.choice import Choice
 from hwbench.spaces.registry import get
@@ -59,7 +59,11 @@ def to_upstream_dict(arch: Architecture, /, *, bias_as_text: bool = True) -> dic
         arch: An architecture of a GPT space.
         bias_as_text: Write the bias as "True" or "False", which upstream's encoders ask for; else
             as a boolean, as its data hold it.
+
+    Raises:
+        SpaceError: If it is not an architecture of a GPT space.
     """
+    _check(arch)
     values = {_PREFIX + name: arch[name] for name in _NAMES}
     lists = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
     return {**lists, "sample_bias": str(arch["bias"]) if bias_as_text else arch["bias"]}
@@ -95,9 +99,14 @@ def from_upstream_key(key: str, /) -> Architecture:
 
 
 def to_upstream_key(arch: Architecture, /) -> str:
-    """Write upstream's string key, with dashes between the values of a list."""
+    """Write upstream's string key, with dashes between the values of a list.
+
+    Raises:
+        SpaceError: If it is not an architecture of a GPT space.
+    """
+    _check(arch)
     scale = arch.space.removeprefix("gpt-").replace("-", "_")
-    layers = [*_tuple(arch, "mlp_ratio"), *_tuple(arch, "n_head")]
+    layers = [value for name in ("mlp_ratio", "n_head") for value in _layers(arch, name)]
     fields = [scale, arch["n_layer"], arch["embed_dim"], *layers, bool(arch["bias"])]
     return "gpt-" + "-".join(map(str, fields))
 
@@ -140,8 +149,11 @@ def _cut(text: str, choice: Choice) -> list[str]:
     return words
 
 
-def _tuple(arch: Architecture, name: str) -> tuple[object, ...]:
+def _check(arch: Architecture) -> None:
+    if set(arch.choices) != set(_NAMES):
+        raise SpaceError(f"HW-GPT-Bench has no form for an architecture of {arch.space}")
+
+
+def _layers(arch: Architecture, name: str) -> tuple[object, ...]:
     value = arch[name]
-    if not isinstance(value, tuple):
-        raise UnknownNameError.of("per-layer choice", name, arch.choices)
-    return value
+    return value if isinstance(value, tuple) else (value,)

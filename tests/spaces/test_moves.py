@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import hwbench.spaces as spaces
-from hwbench.errors import ShapeError, SpaceError
+from hwbench.errors import ShapeError, SpaceError, UnknownNameError
 from hwbench.spaces import Choice, Space
 
 
@@ -167,6 +167,11 @@ def test_a_million_codes(rng):
     codes = space.sample_codes(1_000_000, rng)
     assert codes.shape == (1_000_000, 75)
     np.testing.assert_array_equal(space.canonical(codes), codes)
+
+
+def test_unknown_way_to_draw(rng):
+    with pytest.raises(UnknownNameError, match="known: choices, architectures"):
+        spaces.get("gpt-s").sample_codes(1, rng, uniform="networks")  # type: ignore[arg-type]
 
 
 def test_negative_number_of_codes(rng):

@@ -116,6 +116,13 @@ def test_keys_that_do_not_read(key, error):
         from_upstream_key(key)
 
 
+def test_other_spaces_have_no_upstream_form():
+    other = spaces.Space("toy", (spaces.Choice("width", (1,)),)).smallest()
+    for write in (to_upstream_dict, to_upstream_key):
+        with pytest.raises(SpaceError, match="no form for an architecture of toy"):
+            write(other)
+
+
 def test_read_architecture_takes_all_forms():
     for form in (ARCH, str(ARCH), ARCH.to_dict(), RAW, KEY, JOINED):
         assert read_architecture(form, S) == ARCH

@@ -129,6 +129,9 @@ def _lists(pa: Any, values: AnyArray) -> pa.Array:
 
 def _matrix(column: pa.ChunkedArray, *, width: int | None = None) -> AnyArray:
     """Return a column of lists as `(n, longest)`, NaN where a list is shorter."""
+    pa = require("pyarrow", "fit")
+    if not pa.types.is_list(column.type):
+        raise TypeError(f"expected lists, got {column.type}")
     lists = column.combine_chunks()
     lengths: AnyArray = np.diff(lists.offsets.to_numpy())
     flat: AnyArray = lists.flatten().to_numpy(zero_copy_only=False)

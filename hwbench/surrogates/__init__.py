@@ -1,11 +1,75 @@
 """Surrogates: cheap models of measured metrics.
 
-Two sides. *Estimators* learn from codes and measurements and need the extra `fit`; import them from
-their own module (`hwbench.surrogates.boosting`, `.forest`, `.mlp`, ...). *Predictors* answer with
-numpy alone. Importing this package imports neither scikit-learn nor XGBoost.
+Two sides. *Estimators* learn from codes and measurements, scikit-learn style, and need the extra
+`fit`. *Predictors* are what an estimator's `predictor()` returns and what ships: plain arrays that
+answer with numpy alone. Importing this package imports neither scikit-learn nor XGBoost; an
+estimator's module comes when its name is first used.
+
+>>> import numpy as np
+>>> from hwbench import spaces, surrogates
+>>> space = spaces.get("gpt-s")
+>>> codes = space.sample_codes(200, np.random.default_rng(0))
+>>> latency_s = 1e-3 * space.depths(codes)
+>>> model = surrogates.XGBoost(space, n_trees=50, random_state=0).fit(codes, latency_s)
+>>> predictor = model.predictor()
+>>> predictor.predict(codes[:1]).round(3) == latency_s[:1]
+array([ True])
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from hwbench.surrogates.encoding import OneHot
 from hwbench.surrogates.predictor import PREDICTORS, Predictor, load, pack, save, unpack
 
-__all__ = ["PREDICTORS", "OneHot", "Predictor", "load", "pack", "save", "unpack"]
+if TYPE_CHECKING:
+    from hwbench.surrogates.boosting import XGBoost, XGBoostQuantiles
+    from hwbench.surrogates.conformal import QuantileConformal, ResidualConformal
+    from hwbench.surrogates.ensemble import Ensemble
+    from hwbench.surrogates.estimator import Estimator
+    from hwbench.surrogates.forest import RandomForest
+    from hwbench.surrogates.mlp import MLP
+
+# Name -> module; these need the extra `fit`.
+_LAZY = {
+    "Ensemble": "hwbench.surrogates.ensemble",
+    "Estimator": "hwbench.surrogates.estimator",
+    "MLP": "hwbench.surrogates.mlp",
+    "QuantileConformal": "hwbench.surrogates.conformal",
+    "RandomForest": "hwbench.surrogates.forest",
+    "ResidualConformal": "hwbench.surrogates.conformal",
+    "XGBoost": "hwbench.surrogates.boosting",
+    "XGBoostQuantiles": "hwbench.surrogates.boosting",
+}
+
+__all__ = [
+    "MLP",
+    "PREDICTORS",
+    "Ensemble",
+    "Estimator",
+    "OneHot",
+    "Predictor",
+    "QuantileConformal",
+    "RandomForest",
+    "ResidualConformal",
+    "XGBoost",
+    "XGBoostQuantiles",
+    "load",
+    "pack",
+    "save",
+    "unpack",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'hwbench.surrogates' has no attribute {name!r}")
+    value: object = getattr(import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

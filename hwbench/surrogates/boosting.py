@@ -20,6 +20,11 @@ from hwbench.surrogates.target import Target
 from hwbench.surrogates.tree_predictor import TreePredictor
 from hwbench.surrogates.xgboost_trees import booster_trees, parameters, run, train
 
+__all__ = [
+    "XGBoost",
+    "XGBoostQuantiles",
+]
+
 
 @final
 class XGBoost(Estimator):

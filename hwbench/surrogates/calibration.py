@@ -15,6 +15,18 @@ from numpy.typing import ArrayLike
 from hwbench.arrays import FloatArray
 from hwbench.errors import BundleError, DataError, ShapeError
 
+__all__ = [
+    "Margins",
+    "Residuals",
+    "check_level",
+    "difference",
+    "lower_bound",
+    "shifted",
+    "tail_levels",
+    "tails",
+    "upper_bound",
+]
+
 
 def upper_bound(scores: ArrayLike, level: float, /) -> float:
     """Bound a new score from above with probability `level` or more.

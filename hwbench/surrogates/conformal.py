@@ -26,6 +26,11 @@ from hwbench.surrogates.interval_predictor import (
 )
 from hwbench.surrogates.quantile_predictor import QuantilePredictor
 
+__all__ = [
+    "QuantileConformal",
+    "ResidualConformal",
+]
+
 _FLOOR = 0.25
 """Share of the mean residual added to a learned spread, so that a lucky row does not weigh most."""
 

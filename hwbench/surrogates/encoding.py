@@ -14,6 +14,13 @@ from hwbench.errors import ShapeError
 from hwbench.spaces import Space
 from hwbench.surrogates._types import Float32Array
 
+__all__ = [
+    "Inputs",
+    "OneHot",
+    "check_codes",
+    "check_matrix",
+]
+
 
 def check_codes(space: Space, codes: ArrayLike, /) -> Codes:
     """Check a batch of codes against its space, and return its canonical form.

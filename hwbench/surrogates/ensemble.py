@@ -18,6 +18,10 @@ from hwbench.surrogates.ensemble_predictor import EnsemblePredictor
 from hwbench.surrogates.estimator import Estimator, fit_rows, seeded_copy, seeds
 from hwbench.surrogates.folds import Rows, random_folds, splits
 
+__all__ = [
+    "Ensemble",
+]
+
 Bagging = Literal["folds", "bootstrap", "none"]
 
 

@@ -19,6 +19,10 @@ from hwbench.surrogates._types import Arrays, Json, Settings
 from hwbench.surrogates.nested import nest, unnest
 from hwbench.surrogates.predictor import Predictor
 
+__all__ = [
+    "EnsemblePredictor",
+]
+
 
 @final
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,14 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone  # noqa: E402
 from sklearn.utils import check_random_state  # noqa: E402
 from sklearn.utils.validation import check_is_fitted, validate_data  # noqa: E402
 
+__all__ = [
+    "Estimator",
+    "fit_rows",
+    "seeded_copy",
+    "seeds",
+    "threads",
+]
+
 SMALL_BATCH = 1024
 """Rows below which more threads only cost time, much of it on a busy machine."""
 

@@ -9,6 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from hwbench.arrays import FloatArray, Int64Array
 from hwbench.errors import DataError
 
+__all__ = [
+    "Rows",
+    "block_folds",
+    "out_of_fold",
+    "random_folds",
+    "splits",
+]
+
 Rows = NDArray[np.int64]
 Model = TypeVar("Model")
 

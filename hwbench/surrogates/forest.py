@@ -17,6 +17,12 @@ from hwbench.surrogates.estimator import Estimator, seeds, threads
 from hwbench.surrogates.target import Target
 from hwbench.surrogates.tree_predictor import TreePredictor, Trees
 
+__all__ = [
+    "RandomForest",
+    "forest_trees",
+    "strict_threshold",
+]
+
 
 @final
 class RandomForest(Estimator):

@@ -12,6 +12,13 @@ from hwbench.errors import DataError
 from hwbench.surrogates.estimator import Estimator, fit_rows, seeded_copy
 from hwbench.surrogates.folds import block_folds, out_of_fold, random_folds
 
+__all__ = [
+    "HeldOut",
+    "Method",
+    "Plan",
+    "hold_out",
+]
+
 Method = Literal["out-of-fold", "blocks", "split"]
 
 AnyEstimator = TypeVar("AnyEstimator", bound=Estimator)

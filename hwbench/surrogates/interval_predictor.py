@@ -16,6 +16,11 @@ from hwbench.surrogates.nested import nest, unnest
 from hwbench.surrogates.predictor import Predictor, require_arrays, require_numbers
 from hwbench.surrogates.quantile_predictor import QuantilePredictor
 
+__all__ = [
+    "QuantileIntervalPredictor",
+    "ResidualIntervalPredictor",
+]
+
 
 @final
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,10 @@ from hwbench.surrogates.mlp_predictor import MLPPredictor, forward
 from hwbench.surrogates.mlp_training import Schedule, train
 from hwbench.surrogates.target import Target
 
+__all__ = [
+    "MLP",
+]
+
 
 @final
 class MLP(Estimator):

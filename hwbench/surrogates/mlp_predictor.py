@@ -15,6 +15,12 @@ from hwbench.surrogates.encoding import Inputs
 from hwbench.surrogates.predictor import Predictor, require_arrays, require_counts
 from hwbench.surrogates.target import Target
 
+__all__ = [
+    "Dense",
+    "MLPPredictor",
+    "forward",
+]
+
 
 @dataclass(frozen=True, eq=False)
 class Dense:

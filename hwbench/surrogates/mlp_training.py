@@ -11,6 +11,12 @@ from hwbench.arrays import AnyArray, FloatArray
 from hwbench.surrogates._types import Float32Array
 from hwbench.surrogates.mlp_predictor import Dense
 
+__all__ = [
+    "Schedule",
+    "gradients",
+    "train",
+]
+
 _WARM_UP = 0.05  # share of the steps in which the learning rate rises
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 

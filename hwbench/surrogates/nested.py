@@ -8,6 +8,11 @@ from hwbench.spaces import Space
 from hwbench.surrogates._types import Arrays, Json, Settings
 from hwbench.surrogates.predictor import Predictor, predictor_class
 
+__all__ = [
+    "nest",
+    "unnest",
+]
+
 
 def nest(parts: Sequence[Predictor], /, *, name: str) -> tuple[Arrays, list[Json]]:
     """Return the parts' arrays as `name0.weight`, ... and one JSON object a part."""

@@ -23,6 +23,12 @@ from hwbench.surrogates.predictor import Predictor
 from hwbench.surrogates.target import Target
 from hwbench.surrogates.tree_predictor import TreePredictor, Trees
 
+__all__ = [
+    "ExportError",
+    "export",
+    "save_onnx",
+]
+
 if TYPE_CHECKING:
     from onnx import ModelProto
 

@@ -19,6 +19,20 @@ from hwbench.errors import BundleError, SchemaError, UnknownNameError
 from hwbench.spaces import Space
 from hwbench.surrogates._types import Arrays, Json, Settings
 
+__all__ = [
+    "PREDICTORS",
+    "SCHEMA_VERSION",
+    "Predictor",
+    "load",
+    "pack",
+    "predictor_class",
+    "require_arrays",
+    "require_counts",
+    "require_numbers",
+    "save",
+    "unpack",
+]
+
 SCHEMA_VERSION = 1
 
 _DOCUMENT = "predictor.json"

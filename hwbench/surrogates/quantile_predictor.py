@@ -14,6 +14,10 @@ from hwbench.surrogates._types import Arrays, Json, Settings
 from hwbench.surrogates.nested import nest, unnest
 from hwbench.surrogates.predictor import Predictor, require_numbers
 
+__all__ = [
+    "QuantilePredictor",
+]
+
 
 @final
 @dataclass(frozen=True, eq=False)

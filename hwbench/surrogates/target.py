@@ -14,6 +14,10 @@ from hwbench.arrays import FloatArray
 from hwbench.errors import BundleError, DataError
 from hwbench.surrogates._types import Json, Settings
 
+__all__ = [
+    "Target",
+]
+
 
 @dataclass(frozen=True)
 class Target:

@@ -21,6 +21,11 @@ from hwbench.surrogates.encoding import Inputs
 from hwbench.surrogates.predictor import Predictor, require_arrays, require_counts
 from hwbench.surrogates.target import Target
 
+__all__ = [
+    "TreePredictor",
+    "Trees",
+]
+
 _CELLS = 1 << 20  # rows x trees in flight: a few MB of node numbers
 
 

@@ -12,6 +12,13 @@ from hwbench.surrogates._types import Float32Array
 from hwbench.surrogates.estimator import seeds, threads
 from hwbench.surrogates.tree_predictor import Trees
 
+__all__ = [
+    "booster_trees",
+    "parameters",
+    "run",
+    "train",
+]
+
 
 class Boosting(Protocol):
     """The settings that all boosting estimators have."""

@@ -7,6 +7,15 @@ from hwbench.arrays import FloatArray
 from hwbench.errors import DataError, ShapeError
 from hwbench.surrogates.scores._check import finite
 
+__all__ = [
+    "coverage",
+    "crps_quantiles",
+    "crps_samples",
+    "interval_score",
+    "miscalibration_area",
+    "pinball",
+]
+
 
 def coverage(truth: ArrayLike, lower: ArrayLike, upper: ArrayLike, /) -> float:
     """Share of rows with lower <= truth <= upper; limits may be infinite. NaN for no rows.

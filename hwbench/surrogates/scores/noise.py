@@ -11,6 +11,13 @@ from hwbench.errors import DataError, ShapeError
 from hwbench.surrogates.scores._check import paired
 from hwbench.surrogates.scores.points import kendall, spearman
 
+__all__ = [
+    "NoiseCeiling",
+    "lag1_autocorrelation",
+    "noise_ceiling",
+    "spearman_brown",
+]
+
 
 @dataclass(frozen=True)
 class NoiseCeiling:

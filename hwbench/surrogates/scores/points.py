@@ -10,6 +10,20 @@ from hwbench.arrays import FloatArray
 from hwbench.errors import DataError, ShapeError, require
 from hwbench.surrogates.scores._check import paired
 
+__all__ = [
+    "PointScores",
+    "kendall",
+    "kendall_by_group",
+    "kendall_within",
+    "mae",
+    "mape",
+    "point_scores",
+    "r2",
+    "rmse",
+    "sparse_kendall",
+    "spearman",
+]
+
 
 def r2(truth: ArrayLike, predicted: ArrayLike, /) -> float:
     """Coefficient of determination, 1 - residual / total sum of squares; NaN for constant truth.

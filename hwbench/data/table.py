@@ -122,7 +122,7 @@ class Table:
     flags: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
-        self._set("codes", np.asarray(self.codes, dtype=np.uint8), ndim=2)
+        self._set("codes", _as_bytes(np.asarray(self.codes)), ndim=2)
         n = len(self.codes)
         self._set("chunk", np.asarray(self.chunk, dtype=np.int32), n=n)
         self._set("position", np.asarray(self.position, dtype=np.int32), n=n)
@@ -214,6 +214,13 @@ class Table:
         from hwbench.data import parquet
 
         return parquet.read(Path(path))
+
+
+def _as_bytes(codes: NDArray[Any]) -> Codes:
+    narrow = codes.astype(np.uint8)
+    if codes.dtype != np.uint8 and not np.array_equal(narrow, codes):
+        raise ShapeError(f"codes are whole numbers from 0 to 255, got {codes.dtype} beyond them")
+    return narrow
 
 
 def _last_known(repeats: FloatArray) -> FloatArray:

@@ -103,6 +103,8 @@ def test_select_by_mask_and_by_index():
         ("repeats", [1.0, 2.0]),
         ("repeats", np.empty((2, 0))),
         ("codes", [0, 1]),
+        ("codes", [[256], [0]]),
+        ("codes", [[0.5], [0.0]]),
         ("std", [1.0]),
         ("flags", [1]),
     ],

@@ -70,7 +70,7 @@ def sort_out(found: object, campaign: Campaign, chunk: Chunk, seen: set[bytes], 
     kept: list[tuple[Record, bytes, int]] = []
     here: set[bytes] = set()
     place = chunk.start
-    for record in _rows(found, chunk):
+    for record in _rows(found, campaign.file(chunk.start, chunk.stop)):
         code, rule = _judge(record, campaign.space, seen)
         inserted = rule == "other-scale" or (rule == "duplicate" and code in here)
         if rule is not None:
@@ -91,10 +91,10 @@ def sort_out(found: object, campaign: Campaign, chunk: Chunk, seen: set[bytes], 
     return _check_counts(batch, campaign) if campaign.kind == "latency" else batch
 
 
-def _rows(found: object, chunk: Chunk) -> list[Record]:
+def _rows(found: object, name: str) -> list[Record]:
     if isinstance(found, list) and all(type(row) is dict for row in found):
         return found
-    raise DataError(f"{chunk.path.name}: holds no list of rows")
+    raise DataError(f"{name}: holds no list of rows")
 
 
 def _judge(record: Record, space: str, seen: set[bytes]) -> tuple[bytes | None, str | None]:

@@ -57,7 +57,10 @@ def import_all(
                 yield future.result()
         except BrokenProcessPool as error:
             left = [c.name for future, c in running.items() if _unfinished(future)]
-            raise DataError(f"a worker process died; unfinished: {', '.join(left)}") from error
+            raise DataError(
+                "a worker process died (a script must start an import below "
+                f"`if __name__ == '__main__':`); unfinished: {', '.join(left)}"
+            ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

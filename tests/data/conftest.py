@@ -1,4 +1,4 @@
-"""A small upstream checkout, made by the tests, to put defects into."""
+"""A small upstream checkout, made by the tests, to put defects into; and a small table."""
 
 import pickle
 from collections.abc import Sequence
@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from hwbench import spaces
+from hwbench.data import Protocol, Table
 
 RAW = "data_collection/raw_results_hw"
 # From the paper's table and from what the raw files count (closed forms written out by hand).
@@ -136,3 +139,45 @@ def checkout(tmp_path: Path) -> Checkout:
     root = tmp_path / "HW-GPT-Bench"
     (root / RAW).mkdir(parents=True)
     return Checkout(root)
+
+
+SPACE = spaces.get("gpt-s")
+PROTOCOL = Protocol(
+    name="profiler",
+    batch_size=8,
+    sequence_length=1024,
+    precision="bf16",
+    statistic="sum of kernel times",
+    unit="s",
+    source="made up",
+    notes=("one", "two"),
+)
+
+
+def make_table(repeats, /, **changes) -> Table:
+    repeats = np.asarray(repeats, dtype=float)
+    n = len(repeats)
+    rng = np.random.default_rng(0)
+    fields = {
+        "space": "gpt-s",
+        "device": "a100",
+        "metric": "latency_s",
+        "protocol": PROTOCOL,
+        "codes": SPACE.sample_codes(n, rng),
+        "chunk": np.arange(n) // 2,
+        "position": np.arange(n) * 10,
+        "repeats": repeats,
+        "source": "folder",
+    }
+    return Table(**(fields | changes))
+
+
+def assert_same(a: Table, b: Table) -> None:
+    for name in ("space", "device", "metric", "protocol", "source", "schema_version"):
+        assert getattr(a, name) == getattr(b, name)
+    for name in ("codes", "chunk", "position", "repeats", "flags"):
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+        assert getattr(a, name).dtype == getattr(b, name).dtype
+    assert (a.std is None) == (b.std is None)
+    if a.std is not None and b.std is not None:
+        np.testing.assert_array_equal(a.std, b.std)

@@ -30,7 +30,7 @@ class MLP(Estimator):
     Args:
         space: The space of the codes; None: X is a plain float matrix.
         hidden: Width of each hidden layer.
-        epochs: Passes over the data.
+        steps: Number of updates; a small table is passed over more often.
         batch_size: Rows a step.
         learning_rate: Highest step size; falls to 0 along a cosine.
         weight_decay: Decoupled decay of the weights; less (1) for a metric almost free of noise.
@@ -44,7 +44,7 @@ class MLP(Estimator):
         space: Space | None = None,
         *,
         hidden: Sequence[int] = (64, 64),
-        epochs: int = 150,
+        steps: int = 12_000,
         batch_size: int = 64,
         learning_rate: float = 2e-3,
         weight_decay: float = 3.0,
@@ -54,7 +54,7 @@ class MLP(Estimator):
     ) -> None:
         self.space = space
         self.hidden = hidden
-        self.epochs = epochs
+        self.steps = steps
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
@@ -64,11 +64,11 @@ class MLP(Estimator):
 
     def fit(self, X: ArrayLike, y: ArrayLike, *, position: ArrayLike | None = None) -> Self:
         """Train the network; see `Estimator.fit`. `position` is ignored."""
-        if self.epochs < 1 or self.batch_size < 1 or any(width < 1 for width in self.hidden):
-            raise DataError("epochs, batch_size and each hidden width must be 1 or more")
+        if self.steps < 1 or self.batch_size < 1 or any(width < 1 for width in self.hidden):
+            raise DataError("steps, batch_size and each hidden width must be 1 or more")
         inputs, target = self._check_fit(X, y)
         self.target_ = Target.of(target, log=self.log_target)
-        schedule = Schedule(self.epochs, self.batch_size, self.learning_rate, self.weight_decay)
+        schedule = Schedule(self.steps, self.batch_size, self.learning_rate, self.weight_decay)
         limits = require("threadpoolctl", "fit").threadpool_limits
         with limits(limits=threads(self.n_jobs, len(target))):
             self.layers_ = train(

@@ -28,13 +28,13 @@ class Schedule:
     """How long and how fast to learn.
 
     Attributes:
-        epochs: Passes over the data.
+        steps: Number of updates, however many rows there are.
         batch_size: Rows a step.
         learning_rate: Highest step size; falls to 0 along a cosine.
         weight_decay: Decoupled decay of the weights, biases excepted.
     """
 
-    epochs: int
+    steps: int
     batch_size: int
     learning_rate: float
     weight_decay: float
@@ -102,15 +102,13 @@ def _steps(
     n: int, schedule: Schedule, rng: np.random.Generator
 ) -> Iterator[tuple[int, float, NDArray[np.int64]]]:
     """Yield step number (from 1), learning rate and rows of each step."""
-    per_epoch = -(-n // schedule.batch_size)
-    total = per_epoch * schedule.epochs
-    step = 0
-    for _ in range(schedule.epochs):
-        for rows in np.array_split(rng.permutation(n), per_epoch):
-            step += 1
-            rise = min(1.0, step / (_WARM_UP * total))
-            fall = 0.5 * (1.0 + np.cos(np.pi * (step - 1) / total))
-            yield step, schedule.learning_rate * rise * fall, rows
+    batches: list[NDArray[np.int64]] = []
+    for step in range(1, schedule.steps + 1):
+        if not batches:  # every row once, then again in another order
+            batches = np.array_split(rng.permutation(n), -(-n // schedule.batch_size))
+        rise = min(1.0, step / (_WARM_UP * schedule.steps))
+        fall = 0.5 * (1.0 + np.cos(np.pi * (step - 1) / schedule.steps))
+        yield step, schedule.learning_rate * rise * fall, batches.pop()
 
 
 def _initial(widths: Sequence[int], rng: np.random.Generator) -> tuple[Float32Array, list[Layer]]:

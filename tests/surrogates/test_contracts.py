@@ -39,7 +39,7 @@ class TestMLP(EstimatorContract):
     lowest_r2 = 0.95
 
     def estimator(self, space, /, *, seed):
-        return MLP(space, epochs=150, batch_size=32, hidden=(32,), random_state=seed)
+        return MLP(space, steps=1500, hidden=(32,), random_state=seed)
 
 
 class TestEnsemble(EstimatorContract):
@@ -51,7 +51,7 @@ class TestEnsemble(EstimatorContract):
 
 class TestEnsembleOfNetworks(EstimatorContract):
     def estimator(self, space, /, *, seed):
-        member = MLP(space, epochs=100, batch_size=16, hidden=(16,), log_target=True)
+        member = MLP(space, steps=1000, hidden=(16,), log_target=True)
         return Ensemble(member, n_members=2, bagging="none", random_state=seed)
 
 
@@ -89,7 +89,7 @@ _QUANTILES = XGBoostQuantiles(n_trees=20, min_leaf=1)
         _BOOSTED,
         _QUANTILES,
         RandomForest(n_trees=5),
-        MLP(epochs=200, hidden=(8,)),
+        MLP(steps=800, hidden=(8,)),
         Ensemble(_BOOSTED, n_members=2),
         ResidualConformal(_BOOSTED, n_folds=2, spread=RandomForest(n_trees=2)),
         QuantileConformal(_QUANTILES, n_folds=2, levels=(0.5,)),

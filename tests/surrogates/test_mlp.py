@@ -50,7 +50,7 @@ def test_gradients_agree_with_finite_differences(rng):
 def test_linear_network_finds_the_line(rng):
     x = rng.normal(3.0, 5.0, size=(200, 2)).astype(np.float32)
     z = (x @ [0.2, -0.1] + 0.3).astype(np.float64)
-    schedule = Schedule(epochs=200, batch_size=32, learning_rate=0.01, weight_decay=0.0)
+    schedule = Schedule(steps=1400, batch_size=32, learning_rate=0.01, weight_decay=0.0)
     (layer,) = train(x, z, hidden=(), schedule=schedule, rng=rng)
     np.testing.assert_allclose(layer.weight[:, 0], [0.2, -0.1], atol=1e-4)
     np.testing.assert_allclose(layer.bias, [0.3], atol=1e-3)
@@ -60,7 +60,7 @@ def test_decay_shrinks_the_weights(rng):
     x = rng.normal(size=(100, 3)).astype(np.float32)
     sizes = []
     for decay in (0.0, 30.0):
-        schedule = Schedule(epochs=20, batch_size=20, learning_rate=0.01, weight_decay=decay)
+        schedule = Schedule(steps=100, batch_size=20, learning_rate=0.01, weight_decay=decay)
         layers = train(x, x[:, 0], hidden=(8,), schedule=schedule, rng=np.random.default_rng(0))
         sizes.append(sum(float(np.abs(layer.weight).sum()) for layer in layers))
     assert sizes[1] < 0.5 * sizes[0]
@@ -68,11 +68,11 @@ def test_decay_shrinks_the_weights(rng):
 
 def test_a_constant_feature_does_no_harm(rng):
     x = np.c_[rng.normal(size=50), np.ones(50)]
-    model = MLP(epochs=5, random_state=0).fit(x, x[:, 0])
+    model = MLP(steps=5, random_state=0).fit(x, x[:, 0])
     assert np.isfinite(model.predict(x)).all()
 
 
-@pytest.mark.parametrize("settings", [{"epochs": 0}, {"batch_size": 0}, {"hidden": (0,)}])
+@pytest.mark.parametrize("settings", [{"steps": 0}, {"batch_size": 0}, {"hidden": (0,)}])
 def test_settings_out_of_range(settings):
     with pytest.raises(DataError, match="1 or more"):
         MLP(**settings).fit([[0.0], [1.0]], [0.0, 1.0])

@@ -29,7 +29,7 @@ def _models(space):
         "xgboost": XGBoost(space, n_trees=200, max_depth=5, random_state=0),
         "xgboost-log": XGBoost(space, n_trees=200, log_target=True, random_state=0),
         "forest": RandomForest(space, n_trees=20, random_state=0),
-        "mlp": MLP(space, epochs=20, log_target=True, random_state=0),
+        "mlp": MLP(space, steps=200, log_target=True, random_state=0),
         "ensemble": Ensemble(XGBoost(space, n_trees=50), n_members=3, random_state=0),
     }
 

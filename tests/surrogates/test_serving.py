@@ -49,7 +49,7 @@ def test_predictors_need_numpy_alone(tmp_path, rng):
     models = {
         "trees": boosted,
         "forest": RandomForest(space, n_trees=5, random_state=0),
-        "mlp": MLP(space, epochs=5, random_state=0),
+        "mlp": MLP(space, steps=20, random_state=0),
         "ensemble": Ensemble(boosted, n_members=2, random_state=0),
         "quantiles": heads,
         "residual": ResidualConformal(boosted, spread=boosted, n_folds=2, random_state=0),

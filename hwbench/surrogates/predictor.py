@@ -84,6 +84,7 @@ class Predictor(ABC):
 
 # kind -> "module:class"; imported when first asked for, so that no kind costs start-up time.
 PREDICTORS: dict[str, str] = {
+    "layerwise": "hwbench.surrogates.layerwise_predictor:LayerwisePredictor",
     "trees": "hwbench.surrogates.tree_predictor:TreePredictor",
     "mlp": "hwbench.surrogates.mlp_predictor:MLPPredictor",
     "quantiles": "hwbench.surrogates.quantile_predictor:QuantilePredictor",

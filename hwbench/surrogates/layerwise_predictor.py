@@ -6,8 +6,9 @@ metric needs it, terms for adjacent layers (a chain) and for other pairs of laye
     score = base[c] + sum_l unary[c, l, p_l] + sum_l chain[g, l, p_l, p_{l+1}]
                     + sum_k rest[h, k, p_{i_k}, p_{j_k}]
 
-with `c` the shared combination, `p_l` the combination of layered choices in layer l. The first three
-terms form a chain over layers, which dynamic or integer programming optimises to a proven optimum.
+with `c` the shared combination, `p_l` the combination of layered choices in layer l. The first
+three terms form a chain over layers, which dynamic or integer programming optimises to a proven
+optimum.
 """
 
 from collections.abc import Mapping
@@ -108,7 +109,7 @@ class LayerwisePredictor(Predictor):
     def scores(self, c: Int64Array, p: Int64Array, /) -> FloatArray:
         """Return the `(n,)` scores of indices made by `layer_index`."""
         layers = np.arange(p.shape[1])
-        score = self.base[c] + self.unary[c[:, None], layers, p].sum(axis=1)
+        score: FloatArray = self.base[c] + self.unary[c[:, None], layers, p].sum(axis=1)
         if self.has_chain:
             group = self.chain_group[c][:, None]
             score += self.chain[group, layers[:-1], p[:, :-1], p[:, 1:]].sum(axis=1)
@@ -120,7 +121,9 @@ class LayerwisePredictor(Predictor):
 
     def value(self, scores: FloatArray, /) -> FloatArray:
         """Turn scores into values of the metric."""
-        return np.exp(scores) if self.link == "log" else scores
+        if self.link == "identity":
+            return scores
+        return np.asarray(np.exp(scores), dtype=np.float64)
 
     def predict(self, inputs: ArrayLike, /) -> FloatArray:
         """Predict the metric for `n` codes; see `Predictor.predict`."""
@@ -148,9 +151,7 @@ class LayerwisePredictor(Predictor):
         """Rebuild from a state; see `Predictor.from_state`."""
         if space is None:
             raise BundleError("layer-wise tables need a space")
-        link = settings.get("link")
-        if link != "identity" and link != "log":
-            raise BundleError(f"link must be 'identity' or 'log', got {link!r}")
+        link = _link(settings.get("link"))
         base, unary = require_arrays(arrays, "base", "unary")
         optional: dict[str, AnyArray] = {}
         if "chain" in arrays:
@@ -163,6 +164,14 @@ class LayerwisePredictor(Predictor):
             optional |= {"rest_group": group.astype(np.int64)}
             optional |= {"rest_pairs": pairs.astype(np.int64)}
         return cls(space, link, base.astype(np.float64), unary.astype(np.float64), **optional)
+
+
+def _link(value: Json) -> Link:
+    if value == "identity":
+        return "identity"
+    if value == "log":
+        return "log"
+    raise BundleError(f"link must be 'identity' or 'log', got {value!r}")
 
 
 def _check_tables(tables: LayerwisePredictor) -> None:

@@ -22,9 +22,10 @@ from hwbench.errors import BundleError, DataError
 from hwbench.surrogates._types import Arrays, Json, Settings
 from hwbench.surrogates.predictor import require_arrays
 
-__all__ = ["LEVELS", "PARTS", "Noise", "Uncertainty", "quantile_grid"]
+__all__ = ["LEVELS", "PARTS", "Noise", "Uncertainty", "Visit", "quantile_grid"]
 
 Noise = Literal["repeat", "session"]
+Visit = Literal["new", "measured"]
 PARTS = ("model", "session", "repeat")
 
 _TAIL = (0.0005, 0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04)
@@ -57,7 +58,9 @@ class Uncertainty:
 
     Attributes:
         group: `(C,)` the row of `total` that a combination of shared choices uses.
-        total: `G x len(LEVELS)` ascending quantiles of log(measured / predicted).
+        total: `G x len(LEVELS)` ascending quantiles of log(measured / predicted), for a new
+            architecture in the visits that were measured.
+        visit: The same in a visit that was not measured: wider where visits differ.
         session: `(len(LEVELS),)` quantiles of the part that differs from visit to visit.
         repeat: `(len(LEVELS),)` quantiles of log(repeat / median of its visit).
         parts: Standard deviation of each of `PARTS`, relative; robust, hence without outliers.
@@ -65,6 +68,7 @@ class Uncertainty:
 
     group: Int64Array
     total: FloatArray
+    visit: FloatArray
     session: FloatArray
     repeat: FloatArray
     parts: Mapping[str, float]
@@ -72,6 +76,7 @@ class Uncertainty:
     def __post_init__(self) -> None:
         k = len(LEVELS)
         rows = self.total.ndim == 2 and self.total.shape[1] == k and len(self.total) > 0
+        rows = rows and self.visit.shape == self.total.shape
         if not rows or self.session.shape != (k,) or self.repeat.shape != (k,):
             raise BundleError(f"distributions need {k} quantiles each")
         inside = self.group.ndim == 1 and bool(
@@ -79,32 +84,41 @@ class Uncertainty:
         )
         if not inside:
             raise BundleError(f"groups must lie in 0 to {len(self.total) - 1}")
-        for grid in (self.total, self.session, self.repeat):
+        for grid in (self.total, self.visit, self.session, self.repeat):
             if not np.isfinite(grid).all() or (np.diff(grid) < 0).any():
                 raise BundleError("quantiles must be finite and ascend")
         if set(self.parts) != set(PARTS):
             raise BundleError(f"the parts are {', '.join(PARTS)}; got {', '.join(self.parts)}")
 
-    def quantile(self, level: float, /) -> FloatArray:
+    def quantile(self, level: float, /, *, visit: Visit = "new") -> FloatArray:
         """Return the `(G,)` factors on the prediction at one probability level.
 
+        Args:
+            level: Probability, inside (0, 1).
+            visit: "new": in a visit that was not measured; "measured": in one of those that were.
+
         Raises:
-            DataError: If the level lies outside (0, 1).
+            DataError: If the level lies outside (0, 1), or `visit` is another word.
         """
         if not 0.0 < level < 1.0:
             raise DataError(f"a level must lie inside (0, 1), got {level}")
-        return np.array([np.exp(np.interp(level, LEVELS, row)) for row in self.total])
+        if visit not in ("new", "measured"):
+            raise DataError(f"visit must be 'new' or 'measured', got {visit!r}")
+        grid = self.visit if visit == "new" else self.total
+        return np.array([np.exp(np.interp(level, LEVELS, row)) for row in grid])
 
-    def bounds(self, level: float, /) -> tuple[FloatArray, FloatArray]:
-        """Return the `(G,)` factors of the central interval: a new measurement of a new
-        architecture in a new visit falls inside with probability `level`.
+    def bounds(self, level: float, /, *, visit: Visit = "new") -> tuple[FloatArray, FloatArray]:
+        """Return the `(G,)` factors of the lower and upper end of the central interval.
+
+        A measurement of a new architecture falls inside with probability `level`.
 
         Raises:
-            DataError: If the level lies outside (0, 1).
+            DataError: As `quantile`.
         """
         if not 0.0 < level < 1.0:
             raise DataError(f"an interval level must lie inside (0, 1), got {level}")
-        return self.quantile((1.0 - level) / 2.0), self.quantile((1.0 + level) / 2.0)
+        low, high = (1.0 - level) / 2.0, (1.0 + level) / 2.0
+        return self.quantile(low, visit=visit), self.quantile(high, visit=visit)
 
     def draw(self, part: Noise, n: int, rng: np.random.Generator, /) -> FloatArray:
         """Draw `(n,)` factors of one noise part: "repeat" alone, or "session" with a repeat in it.
@@ -124,6 +138,7 @@ class Uncertainty:
         arrays: Arrays = {
             "group": self.group.astype(np.int32),
             "total": self.total.astype(np.float32),
+            "visit": self.visit.astype(np.float32),
             "session": self.session.astype(np.float32),
             "repeat": self.repeat.astype(np.float32),
         }
@@ -136,10 +151,10 @@ class Uncertainty:
         Raises:
             BundleError: If something is missing or contradicts another.
         """
-        group, *grids = require_arrays(arrays, "group", "total", "session", "repeat")
+        group, *grids = require_arrays(arrays, "group", "total", "visit", "session", "repeat")
         parts = settings.get("parts")
         if not isinstance(parts, dict):
             raise BundleError(f"uncertainty needs an object 'parts', got {parts!r}")
         numbers = {name: float(v) for name, v in parts.items() if isinstance(v, int | float)}
-        total, session, repeat = (np.asarray(g, dtype=np.float64) for g in grids)
-        return cls(group.astype(np.int64), total, session, repeat, numbers)
+        total, visit, session, repeat = (np.asarray(g, dtype=np.float64) for g in grids)
+        return cls(group.astype(np.int64), total, visit, session, repeat, numbers)

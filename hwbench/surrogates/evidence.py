@@ -17,6 +17,9 @@ __all__ = ["EvidenceFit", "fit_evidence"]
 _STRONGEST = 1e9
 """Largest prior precision, relative to one over the target's variance."""
 
+_LEAST_NOISE = 1e-7
+"""Smallest noise variance, relative to the target's: keeps the system well conditioned."""
+
 
 @dataclass(frozen=True, eq=False)
 class EvidenceFit:
@@ -93,7 +96,7 @@ def _fixed_point(
         degrees = np.clip(counts - precision * traces, 1e-3, None)
         precision = np.minimum(degrees / np.maximum(squares, 1e-300), _STRONGEST / scale)
         misfit = total - 2.0 * coefficients @ moment + coefficients @ gram @ coefficients
-        noise = max(float(misfit) / max(n - degrees.sum(), 1.0), 1e-12 * scale)
+        noise = max(float(misfit) / max(n - degrees.sum(), 1.0), _LEAST_NOISE * scale)
     return coefficients, noise, degrees
 
 
@@ -103,7 +106,8 @@ def _posterior(
     """Return posterior mean and marginal variances of the coefficients."""
     linalg = require("scipy.linalg", "fit")
     system = gram / noise
-    system[np.diag_indices_from(system)] += precision
+    jitter = 1e-12 * np.trace(system) / len(system)  # rounding of the Gram matrix
+    system[np.diag_indices_from(system)] += precision + jitter
     factor = linalg.cholesky(system, lower=True, overwrite_a=True, check_finite=False)
     mean = linalg.cho_solve((factor, True), moment / noise, check_finite=False)
     inverse, _ = linalg.lapack.dpotri(factor, lower=1)

@@ -14,6 +14,7 @@ from hwbench.benchmark.closed_forms import ClosedForm
 from hwbench.data.table import Protocol
 from hwbench.errors import BundleError, UnknownNameError
 from hwbench.spaces import Space
+from hwbench.surrogates.layerwise_predictor import n_combinations
 from hwbench.surrogates.predictor import Predictor
 from hwbench.surrogates.uncertainty import Uncertainty
 
@@ -194,6 +195,12 @@ def _check_distinct(what: str, names: list[str]) -> None:
 
 
 def _check_space(cell: Cell, space: Space) -> None:
+    combinations = n_combinations(space)[0]
+    if cell.uncertainty is not None and cell.uncertainty.group.shape != (combinations,):
+        raise BundleError(
+            f"cell {cell.name}: the uncertainty must name a group for each of {combinations} "
+            f"combinations of shared choices, got shape {cell.uncertainty.group.shape}"
+        )
     model = cell.model
     if isinstance(model, ClosedForm):
         return

@@ -72,6 +72,7 @@ def made_uncertainty(space: Space, rng: np.random.Generator, /) -> Uncertainty:
     return Uncertainty(
         group=rng.integers(2, size=n_combinations(space)[0]),
         total=_single(total),
+        visit=_single(1.5 * total),
         session=_single(0.6 * total[0]),
         repeat=_single(0.1 * total[0]),
         parts={"model": 0.02, "session": 0.01, "repeat": 0.001},

@@ -46,6 +46,7 @@ class Entry:
 COMMANDS: dict[str, Entry] = {
     "spaces": Entry("Look", "hwbench.cli.spaces", "spaces", "List the search spaces."),
     "data": Entry("Build", "hwbench.cli.data", "data", "Import measured data."),
+    "fit": Entry("Build", "hwbench.cli.fit", "fit", "Fit surrogates to tables and write bundles."),
     "doctor": Entry(
         "Help",
         "hwbench.cli.doctor",

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ class Recipe:
             `benchmarks/visit_coverage.py`).
         estimators: Name -> kind and settings.
         metrics: Metric, or "metric space" -> plan.
+        bundle: What `hwbench.benchmark.build` needs to know: labels of devices, licence, limits.
     """
 
     seed: int
@@ -67,10 +68,16 @@ class Recipe:
     visit_stretch: float
     estimators: Mapping[str, Mapping[str, Any]]
     metrics: Mapping[str, Plan]
+    bundle: Mapping[str, Any]
 
     def plan(self, metric: str, space: str, /) -> Plan | None:
         """Return the plan for a metric in a space, the more specific one; None: leave it out."""
         return self.metrics.get(f"{metric} {space}", self.metrics.get(metric))
+
+    def without_rivals(self) -> Recipe:
+        """Return the recipe with candidates only."""
+        plans = {name: replace(plan, rivals=()) for name, plan in self.metrics.items()}
+        return replace(self, metrics=plans)
 
     def make(self, name: str, space: Space, /) -> Estimator:
         """Build an unfitted estimator by its name in the recipe."""
@@ -90,7 +97,14 @@ def read_recipe(path: str | Path, /) -> Recipe:
             content = tomllib.load(file)
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise SchemaError(f"cannot read the recipe {path}: {error}") from error
-    unknown = set(content) - {"seed", "folds", "visit_stretch", "estimators", "metrics"}
+    unknown = set(content) - {
+        "seed",
+        "folds",
+        "visit_stretch",
+        "estimators",
+        "metrics",
+        "bundle",
+    }
     if unknown:
         raise SchemaError(f"{path}: unknown key {sorted(unknown)[0]!r} in the recipe")
     folds = content.get("folds", 5)
@@ -106,7 +120,8 @@ def read_recipe(path: str | Path, /) -> Recipe:
     metrics = {
         name: _plan(name, lines, estimators) for name, lines in content.get("metrics", {}).items()
     }
-    return Recipe(int(content.get("seed", 0)), folds, float(stretch), estimators, metrics)
+    bundle = content.get("bundle", {})
+    return Recipe(int(content.get("seed", 0)), folds, float(stretch), estimators, metrics, bundle)
 
 
 def _plan(metric: str, lines: Mapping[str, Any], estimators: Mapping[str, Any]) -> Plan:

@@ -33,7 +33,6 @@ ALLOWED = {
         "pickle.UnpicklingError",
     },
     # Checks that architectures reach worker processes whole; reads only what it has just written.
-    "hwbench/testing/spaces.py": {"pickle", "pickle.dumps", "pickle.loads"},
 }
 
 

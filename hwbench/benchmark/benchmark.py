@@ -92,7 +92,7 @@ class Benchmark:
         return available(self.bundle, None if device is None else self.device(device).name)
 
     def cell(self, metric: str, device: str | None = None, /) -> Cell:
-        """Return what answers for a metric: model, uncertainty, protocol and figures.
+        """Return what answers for a metric: model, uncertainty and protocol.
 
         Args:
             metric: Name of the metric.

@@ -61,8 +61,6 @@ class Cell:
         uncertainty: How far measurements may lie from the model; None for a formula, and for
             nothing else.
         protocol: How the metric was measured.
-        figures: How good the model is: JSON values by name, such as {"n_held_out": 2500,
-            "kendall_tau": 0.98}.
     """
 
     name: str
@@ -71,7 +69,6 @@ class Cell:
     model: Predictor | ClosedForm
     uncertainty: Uncertainty | None
     protocol: Protocol
-    figures: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_name("cell", self.name)
@@ -94,6 +91,11 @@ class Cell:
     def exact(self) -> bool:
         """Whether a formula gives the metric."""
         return isinstance(self.model, ClosedForm)
+
+    @property
+    def model_name(self) -> str:
+        """The formula's name, or the kind of the surrogate."""
+        return self.model.name if isinstance(self.model, ClosedForm) else self.model.kind
 
     def _check_model(self) -> None:
         if isinstance(self.model, ClosedForm) and self.model.metric != self.metric:
@@ -121,7 +123,7 @@ class Bundle:
         licence: Licence of the data behind the surrogates.
         citation: What to cite.
         limits: What the bundle cannot tell, one sentence each.
-        card: The report card: any JSON object.
+        card: The report card, any JSON object; "cells" in it is for figures by name of the cell.
         card_text: The report card for people, in Markdown.
     """
 

@@ -84,4 +84,4 @@ def _find(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.is_dir() or len(path.parts) > 1 or isinstance(name_or_path, Path):
         return path
-    raise UnknownNameError.of("benchmark", name_or_path, [*names(), "or the path of a bundle"])
+    raise UnknownNameError.of("benchmark", name_or_path, [*names(), "a bundle's folder"])

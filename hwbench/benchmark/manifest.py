@@ -117,7 +117,6 @@ def _cell_document(cell: Cell, arrays: dict[str, AnyArray]) -> dict[str, object]
         "model": model,
         "uncertainty": uncertainty,
         "protocol": cell.protocol.to_dict(),
-        "figures": dict(cell.figures),
     }
 
 
@@ -147,7 +146,6 @@ def _cell(line: object, space: Space, split: Mapping[str, Mapping[str, Arrays]])
         model=_model(fields.take("model", dict), parts[_MODEL], space, name),
         uncertainty=_uncertainty(document, parts[_UNCERTAINTY], name),
         protocol=_protocol(fields.take("protocol", dict), name),
-        figures=fields.take("figures", dict),
     )
     fields.done()
     _probe(cell, space)

@@ -28,7 +28,8 @@ EXIT_CODES = {
 }
 
 EXAMPLES = (
-    "hwbench spaces",
+    "hwbench query gpt-s --device h100 --arch random --seed 0",
+    "hwbench card gpt-s",
     "hwbench doctor --json",
 )
 
@@ -44,6 +45,18 @@ class Entry:
 
 
 COMMANDS: dict[str, Entry] = {
+    "query": Entry(
+        "Ask", "hwbench.cli.query", "query", "Predict metrics of architectures on devices."
+    ),
+    "devices": Entry(
+        "Look", "hwbench.cli.devices", "devices", "List the devices of the benchmarks."
+    ),
+    "card": Entry(
+        "Look",
+        "hwbench.cli.card",
+        "card",
+        "Show what a benchmark consists of and how good it is.",
+    ),
     "spaces": Entry("Look", "hwbench.cli.spaces", "spaces", "List the search spaces."),
     "data": Entry("Build", "hwbench.cli.data", "data", "Import measured data."),
     "fit": Entry("Build", "hwbench.cli.fit", "fit", "Fit surrogates to tables and write bundles."),

@@ -15,7 +15,14 @@ from hwbench.surrogates.layerwise_predictor import LayerwisePredictor, Link, n_c
 from hwbench.surrogates.predictor import Predictor
 from hwbench.surrogates.uncertainty import LEVELS, Uncertainty
 
-__all__ = ["made_bundle", "made_protocol", "made_space", "made_tables", "made_uncertainty"]
+__all__ = [
+    "made_bundle",
+    "made_figures",
+    "made_protocol",
+    "made_space",
+    "made_tables",
+    "made_uncertainty",
+]
 
 _DEVICES = (
     Device("gpu-one", "Graphics One", "gpu", "bf16"),
@@ -44,25 +51,37 @@ def made_tables(
     rng: np.random.Generator,
     /,
     *,
+    base: float,
     link: Link = "log",
     chain: bool = False,
     rest: bool = False,
 ) -> LayerwisePredictor:
-    """Make up layer-wise tables of `space`; all values are above 0."""
+    """Make up layer-wise tables of `space`.
+
+    Args:
+        space: The space.
+        rng: Draws the tables.
+        base: About what the score is without layers; each layer adds a few per cent of it, or of 1
+            if it is a logarithm.
+        link: "log" or "identity".
+        chain: Whether adjacent layers interact.
+        rest: Whether other pairs of layers interact.
+    """
     combinations, choices = n_combinations(space)
     layers, slots = space.max_depth, choices + 1
     group = rng.integers(2, size=combinations)
     far = np.array([(i, j) for i in range(layers) for j in range(i + 2, layers)])
+    unit = 1.0 if link == "log" else base
     optional: dict[str, AnyArray] = {}
     if chain:
-        optional |= {"chain": _pairs(rng, layers - 1, slots), "chain_group": group}
+        optional |= {"chain": _single(unit * _pairs(rng, layers - 1, slots)), "chain_group": group}
     if rest:
-        optional |= {"rest": _pairs(rng, len(far), slots), "rest_group": 1 - group}
+        optional |= {"rest": _single(unit * _pairs(rng, len(far), slots)), "rest_group": 1 - group}
         optional |= {"rest_pairs": far}
-    unary = rng.uniform(0.01, 0.1, size=(combinations, layers, slots))
+    unary = unit * rng.uniform(0.01, 0.1, size=(combinations, layers, slots))
     unary[..., -1] = 0.0
-    base = rng.uniform(-3.0, 3.0, size=combinations) if link == "log" else np.ones(combinations)
-    return LayerwisePredictor(space, link, _single(base), _single(unary), **optional)
+    start = base + unit * rng.uniform(-0.3, 0.3, size=combinations)
+    return LayerwisePredictor(space, link, _single(start), _single(unary), **optional)
 
 
 def made_uncertainty(space: Space, rng: np.random.Generator, /) -> Uncertainty:
@@ -85,6 +104,17 @@ def made_protocol(metric: str, /, *, statistic: str = "made up") -> Protocol:
     return Protocol("made", 4, 1024, "bf16", statistic, unit, "nobody", ("no such device",))
 
 
+def made_figures() -> dict[str, object]:
+    """Make up the figures of a cell, as `hwbench fit` writes them."""
+    return {
+        "n": 100,
+        "chosen": "layerwise",
+        "architectures": {"layerwise": {"r2": 0.99, "mape": 0.021, "kendall": 0.95}},
+        "calibration": {"coverage_90": 0.91},
+        "parts": {"model": 0.02},
+    }
+
+
 def made_bundle(space: Space | None = None, /, *, seed: int = 0) -> Bundle:
     """Make up a bundle: three devices, all metrics, every kind of layer-wise table.
 
@@ -94,19 +124,25 @@ def made_bundle(space: Space | None = None, /, *, seed: int = 0) -> Bundle:
     """
     space = made_space() if space is None else space
     rng = np.random.default_rng(seed)
+    pairs = made_tables(space, rng, base=3.0, chain=True, rest=True)
+    far = made_tables(space, rng, base=-2.0, rest=True)
+    chain = made_tables(space, rng, base=0.5, link="identity", chain=True)
     cells = [
-        _cell(space, f"latency_s.{device.name}", (device.name,), made_tables(space, rng), rng)
-        for device in _DEVICES
-    ]
-    energy = made_tables(space, rng, link="identity", chain=True)
-    memory = made_tables(space, rng, link="identity")
-    fp32 = closed_form("gpt.weight_bytes_fp32")
-    cells += [
-        _cell(space, "energy_j.gpu-one", ("gpu-one",), energy, rng),
-        _cell(space, "memory_bytes.bf16", ("gpu-one", "gpu-two"), memory, rng),
-        _cell(space, "memory_bytes.fp32", ("cpu-one",), fp32, rng),
-        _cell(space, "perplexity", None, made_tables(space, rng, chain=True, rest=True), rng),
-        _cell(space, "accuracy", None, made_tables(space, rng, rest=True), rng),
+        *(
+            _cell(space, f"latency_s.{d.name}", (d.name,), made_tables(space, rng, base=-5.0), rng)
+            for d in _DEVICES
+        ),
+        _cell(space, "energy_j.gpu-one", ("gpu-one",), chain, rng),
+        _cell(
+            space,
+            "memory_bytes.bf16",
+            ("gpu-one", "gpu-two"),
+            made_tables(space, rng, base=3e7, link="identity"),
+            rng,
+        ),
+        _cell(space, "memory_bytes.fp32", ("cpu-one",), closed_form("gpt.weight_bytes_fp32"), rng),
+        _cell(space, "perplexity", None, pairs, rng),
+        _cell(space, "accuracy", None, far, rng),
         _cell(space, "params", None, closed_form("gpt.params"), rng),
         _cell(space, "flops", None, closed_form("gpt.flops"), rng),
     ]
@@ -121,7 +157,7 @@ def made_bundle(space: Space | None = None, /, *, seed: int = 0) -> Bundle:
         licence="none needed",
         citation="nobody, 2026",
         limits=("Nothing here is real.",),
-        card={"figures": {"kendall_tau": 0.9}},
+        card={"cells": {"latency_s.gpu-one": made_figures()}},
         card_text="# Made\n",
     )
 
@@ -137,15 +173,13 @@ def _cell(
     if isinstance(model, ClosedForm):
         protocol = made_protocol(metric, statistic="closed form")
         return Cell(name, metric, devices, model, None, protocol)
-    figures: dict[str, object] = {"n": 100, "kendall_tau": 0.95, "coverage": {"0.9": 0.91}}
-    protocol = made_protocol(metric)
-    return Cell(name, metric, devices, model, made_uncertainty(space, rng), protocol, figures)
+    return Cell(name, metric, devices, model, made_uncertainty(space, rng), made_protocol(metric))
 
 
 def _pairs(rng: np.random.Generator, n: int, slots: int) -> FloatArray:
     tables = rng.uniform(0.0, 0.01, size=(2, n, slots, slots))
     tables[..., -1, :] = tables[..., -1] = 0.0
-    return _single(tables)
+    return tables
 
 
 def _single(values: FloatArray) -> FloatArray:

@@ -19,6 +19,9 @@ OPEN = (
     "hwbench.spaces.configspace",
     "hwbench.spaces.gpt_costs",
     "hwbench.spaces.upstream",
+    "hwbench.surrogates.calibration",
+    "hwbench.surrogates.encoding",
+    "hwbench.surrogates.onnx_export",
 )
 
 _SECTION = re.compile(r"^(Args|Attributes|Returns|Yields|Raises):\s*$")

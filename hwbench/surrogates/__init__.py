@@ -22,20 +22,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from hwbench.surrogates.encoding import OneHot
+from hwbench.surrogates.layerwise_predictor import LayerwisePredictor
 from hwbench.surrogates.predictor import PREDICTORS, Predictor, load, pack, save, unpack
+from hwbench.surrogates.uncertainty import Uncertainty
 
 if TYPE_CHECKING:
     from hwbench.surrogates.boosting import XGBoost, XGBoostQuantiles
     from hwbench.surrogates.conformal import QuantileConformal, ResidualConformal
+    from hwbench.surrogates.drift import DriftCorrected
     from hwbench.surrogates.ensemble import Ensemble
     from hwbench.surrogates.estimator import Estimator
     from hwbench.surrogates.forest import RandomForest
+    from hwbench.surrogates.layerwise import Layerwise
     from hwbench.surrogates.mlp import MLP
 
 # Name -> module; these need the extra `fit`.
 _LAZY = {
+    "DriftCorrected": "hwbench.surrogates.drift",
     "Ensemble": "hwbench.surrogates.ensemble",
     "Estimator": "hwbench.surrogates.estimator",
+    "Layerwise": "hwbench.surrogates.layerwise",
     "MLP": "hwbench.surrogates.mlp",
     "QuantileConformal": "hwbench.surrogates.conformal",
     "RandomForest": "hwbench.surrogates.forest",
@@ -47,13 +53,17 @@ _LAZY = {
 __all__ = [
     "MLP",
     "PREDICTORS",
+    "DriftCorrected",
     "Ensemble",
     "Estimator",
+    "Layerwise",
+    "LayerwisePredictor",
     "OneHot",
     "Predictor",
     "QuantileConformal",
     "RandomForest",
     "ResidualConformal",
+    "Uncertainty",
     "XGBoost",
     "XGBoostQuantiles",
     "load",

@@ -1,0 +1,20 @@
+"""Search: problems, evaluators, methods that ask and tell, runs that can be interrupted.
+
+`Problem.parse` reads a problem, `run` searches with a method, `hwbench.search.exact` solves it with
+a proof. Importing this package loads numpy and nothing heavier.
+"""
+
+from __future__ import annotations
+
+from hwbench.search.evaluator import BenchmarkEvaluator, Evaluation, Evaluator
+from hwbench.search.problem import Limit, Objective, Problem, ProblemError
+
+__all__ = [
+    "BenchmarkEvaluator",
+    "Evaluation",
+    "Evaluator",
+    "Limit",
+    "Objective",
+    "Problem",
+    "ProblemError",
+]

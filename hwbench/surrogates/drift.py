@@ -68,11 +68,11 @@ class DriftCorrected(Estimator):
         Args:
             X: Codes.
             y: `(n,)` values of the metric, above 0.
-            position: `(n,)` order of measurement; None: the order of the rows.
+            position: `(n,)` order of measurement: numbers or times; None: the order of the rows.
             session: `(n,)` label of the visit a row belongs to; None: all are one visit.
 
         Raises:
-            DataError: If a value is not above 0, or there is no round.
+            DataError: If a value is not above 0, a position is not finite, or there is no round.
             ShapeError: If `position` or `session` has another length than `y`.
         """
         if self.n_rounds < 1:
@@ -95,7 +95,8 @@ class DriftCorrected(Estimator):
 
     def predict(self, X: ArrayLike) -> FloatArray:
         """Predict `(n,)` values of the metric in a visit of average drift."""
-        return self.estimator_.predict(self._check_predict(X))
+        checked = self._check_predict(X)
+        return self.estimator_.predict(checked)
 
     def predictor(self) -> LayerwisePredictor:
         """Return the surrogate's tables."""
@@ -108,7 +109,11 @@ class DriftCorrected(Estimator):
 
 
 def _labels(name: str, given: ArrayLike | None, default: Int64Array, n: int) -> Int64Array:
-    labels = default if given is None else np.asarray(given).astype(np.int64)
+    """Number the different values of `given` in ascending order, `(n,)`."""
+    labels = default if given is None else np.asarray(given)
     if labels.shape != (n,):
         raise ShapeError(f"{name} needs shape ({n},), got {labels.shape}")
-    return labels
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise DataError(f"{name} must be finite")
+    numbers: Int64Array = np.unique(labels, return_inverse=True)[1].reshape(n).astype(np.int64)
+    return numbers

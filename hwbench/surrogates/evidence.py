@@ -20,6 +20,9 @@ _STRONGEST = 1e9
 _LEAST_NOISE = 1e-7
 """Smallest noise variance, relative to the target's: keeps the system well conditioned."""
 
+_ROUNDING = 1e-12
+"""A target that varies by less than this share of its mean is constant."""
+
 
 @dataclass(frozen=True, eq=False)
 class EvidenceFit:
@@ -54,13 +57,13 @@ def fit_evidence(
 
     Args:
         groups: Feature matrices `n x k_g`, one per group.
-        y: `(n,)` target.
+        y: `(n,)` target; a constant one gives coefficients of 0.
         weights: `(n,)` precisions of the rows, relative; 0 leaves a row out.
         n_iterations: Rounds of MacKay's fixed point.
     """
     sizes = tuple(group.shape[1] for group in groups)
     x = np.concatenate(groups, axis=1)
-    label = np.repeat(np.arange(len(groups)), sizes)
+    label = np.repeat(np.arange(len(sizes)), sizes)
     share = weights / weights.sum()
     x_mean, y_mean = share @ x, float(share @ y)
     root = np.sqrt(weights)
@@ -68,8 +71,10 @@ def fit_evidence(
     target = (y - y_mean) * root
     gram, moment = centred.T @ centred, centred.T @ target
     total = float(target @ target)
+    if total <= len(y) * (_ROUNDING * y_mean) ** 2:  # nothing to explain
+        return EvidenceFit(np.zeros(x.shape[1]), x_mean, y_mean, 0.0, np.zeros(len(sizes)), sizes)
     coefficients, noise, degrees = _fixed_point(
-        gram, moment, total, label, int((weights > 0).sum()), n_iterations
+        gram, moment, total, label, len(sizes), int((weights > 0).sum()), n_iterations
     )
     return EvidenceFit(coefficients, x_mean, y_mean, noise, degrees, sizes)
 
@@ -79,12 +84,15 @@ def _fixed_point(
     moment: FloatArray,
     total: float,
     label: Int64Array,
+    n_groups: int,
     n: int,
     n_iterations: int,
 ) -> tuple[FloatArray, float, FloatArray]:
-    """Iterate penalties and noise; returns coefficients, noise and degrees of freedom."""
-    n_groups = int(label[-1]) + 1
-    scale = max(total / n, 1e-300)  # a constant target has nothing to explain
+    """Iterate penalties and noise; returns coefficients, noise and degrees of freedom.
+
+    A group may have no columns: a choice of one value has no contrasts.
+    """
+    scale = total / n
     precision, noise = np.full(n_groups, 10.0 / scale), 0.01 * scale
     degrees = np.zeros(n_groups)
     coefficients = np.zeros(len(moment))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hwbench.arrays import FloatArray, Int64Array
-from hwbench.errors import DataError
+from hwbench.errors import DataError, ShapeError
 from hwbench.spaces import Space
 from hwbench.surrogates.estimator import Estimator
 from hwbench.surrogates.evidence import EvidenceFit, fit_evidence
@@ -72,15 +72,17 @@ class Layerwise(Estimator):
             X: Codes.
             y: Values of the metric; above 0 with the link "log".
             position: Ignored.
-            sample_weight: `(n,)` relative precisions of the rows.
+            sample_weight: `(n,)` relative precisions of the rows; 0 leaves a row out.
 
         Raises:
             DataError: If there is no space, a setting is another word, a value is not above 0 with
-                the link "log", or a value of the first shared choice has no row.
+                the link "log", a weight is below 0 or not finite, or a value of the first shared
+                choice has no row.
+            ShapeError: If there is not one weight a row.
         """
         space = self._checked_space()
         codes, target = self._check_fit(X, y)
-        weights = np.ones(len(target)) if sample_weight is None else np.asarray(sample_weight)
+        weights = _checked_weights(sample_weight, len(target))
         if self.link == "log":
             if (target <= 0).any():
                 raise DataError("the link 'log' needs values above 0")
@@ -89,7 +91,7 @@ class Layerwise(Estimator):
         tables = Tables.empty(space)
         self.degrees_: dict[str, dict[str, float]] = {}
         for name, mask in _parts(space, self.structure):
-            rows = np.flatnonzero(mask[c] > 0)
+            rows = np.flatnonzero((mask[c] > 0) & (weights > 0))
             if not len(rows):
                 raise DataError(f"no row to fit {name} of {space.name}; measure some first")
             terms = build_terms(space, self.structure, mask)
@@ -103,7 +105,8 @@ class Layerwise(Estimator):
 
     def predict(self, X: ArrayLike) -> FloatArray:
         """Predict `(n,)` values of the metric."""
-        return self.predictor_.predict(self._check_predict(X))
+        checked = self._check_predict(X)
+        return self.predictor_.predict(checked)
 
     def predictor(self) -> LayerwisePredictor:
         """Return the tables."""
@@ -114,9 +117,13 @@ class Layerwise(Estimator):
         if self.space is None or not self.space.layered:
             raise DataError("a layer-wise surrogate needs a space with layers: Layerwise(space)")
         if self.structure not in STRUCTURES:
-            raise DataError(f"structure must be one of {', '.join(STRUCTURES)}")
+            raise DataError(
+                f"structure must be one of {', '.join(STRUCTURES)}, got {self.structure!r}"
+            )
         if self.link not in ("identity", "log"):
             raise DataError(f"link must be 'identity' or 'log', got {self.link!r}")
+        if self.n_iterations < 1:
+            raise DataError(f"n_iterations must be 1 or more, got {self.n_iterations}")
         return self.space
 
     def _scale(self, target: FloatArray) -> float:
@@ -135,6 +142,15 @@ class Layerwise(Estimator):
         return fit_evidence(
             groups, target / self._scale(target), weights, n_iterations=self.n_iterations
         )
+
+
+def _checked_weights(given: ArrayLike | None, n: int) -> FloatArray:
+    weights = np.ones(n) if given is None else np.asarray(given, dtype=np.float64)
+    if weights.shape != (n,):
+        raise ShapeError(f"sample_weight needs shape ({n},), got {weights.shape}")
+    if not (np.isfinite(weights) & (weights >= 0)).all():
+        raise DataError("sample_weight must be finite and not below 0")
+    return weights
 
 
 def _parts(space: Space, structure: Structure) -> Iterator[tuple[str, FloatArray]]:

@@ -30,6 +30,12 @@ __all__ = ["LayerwisePredictor", "Link", "layer_index", "n_combinations"]
 Link = Literal["identity", "log"]
 """How a score becomes a value: as it is, or by exp(score)."""
 
+_PARTS = {
+    "chain": ("chain", "chain_group"),
+    "rest": ("rest", "rest_group", "rest_pairs"),
+}
+"""Tables that may be missing, and the arrays of each in a state."""
+
 
 def n_combinations(space: Space, /) -> tuple[int, int]:
     """Count the shared combinations C, and the combinations P of one layer's choices."""
@@ -153,16 +159,12 @@ class LayerwisePredictor(Predictor):
             raise BundleError("layer-wise tables need a space")
         link = _link(settings.get("link"))
         base, unary = require_arrays(arrays, "base", "unary")
-        optional: dict[str, AnyArray] = {}
-        if "chain" in arrays:
-            _, group = require_arrays(arrays, "chain", "chain_group")
-            optional |= {"chain": arrays["chain"].astype(np.float64)}
-            optional |= {"chain_group": group.astype(np.int64)}
-        if "rest" in arrays:
-            _, group, pairs = require_arrays(arrays, "rest", "rest_group", "rest_pairs")
-            optional |= {"rest": arrays["rest"].astype(np.float64)}
-            optional |= {"rest_group": group.astype(np.int64)}
-            optional |= {"rest_pairs": pairs.astype(np.int64)}
+        optional: dict[str, AnyArray] = {
+            name: array.astype(np.float64 if name in _PARTS else np.int64)
+            for part in _PARTS.values()
+            if any(name in arrays for name in part)  # a part comes whole or not at all
+            for name, array in zip(part, require_arrays(arrays, *part), strict=True)
+        }
         return cls(space, link, base.astype(np.float64), unary.astype(np.float64), **optional)
 
 

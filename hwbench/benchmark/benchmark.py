@@ -261,7 +261,10 @@ class Benchmark:
             UnknownNameError: As `query`.
         """
         numbers = [self._planner.number(metric, device) for metric, device in columns]
-        return self._engine.columns(check_codes(codes, self.space), numbers)
+        values = self._engine.columns(check_codes(codes, self.space), numbers)
+        for column, number in enumerate(numbers):
+            values[:, column] = self._engine.within(number, values[:, column])
+        return values
 
     def bounds(
         self,

@@ -98,36 +98,30 @@ class Engine:
     # -- many ----------------------------------------------------------------------------------
 
     def columns(self, codes: Codes, numbers: Sequence[int], /) -> FloatArray:
-        """Return `n x len(numbers)` predictions of cells for `n x n_choices` canonical codes."""
+        """Return `n x len(numbers)` what the models of cells say, not yet kept within range.
+
+        Args:
+            codes: `n x n_choices` canonical codes.
+            numbers: The cells.
+        """
         models = [
             self._scorer(i) or (lambda rows, number=i: self._ask(number, rows)) for i in numbers
         ]
-        values = predict_columns(self.bundle.space, codes, models)
-        for k, i in enumerate(numbers):
-            self._clip(i, values[:, k])
-        return values
+        return predict_columns(self.bundle.space, codes, models)
+
+    def within(self, number: int, values: FloatArray, /) -> FloatArray:
+        """Return values of one cell, kept within what its metric can be."""
+        lowest, highest = _range(self.cells[number])
+        return np.minimum(np.maximum(values, lowest), highest)
 
     def bounds(
         self, codes: Codes, number: int, values: FloatArray, /, *, level: float
     ) -> tuple[FloatArray, FloatArray]:
-        """Return the limits, `(n,)` each, around predictions of one cell."""
+        """Return the limits, `(n,)` each, around what the model of a cell says."""
         c = codes[:, : len(self._radix)].astype(np.int64) @ np.array(self._radix, dtype=np.int64)
         factors = self.factors(level)[:, 1:, number][c]  # (n, 2)
         lower, upper = values * factors[:, 0], values * factors[:, 1]
-        return self._clip(number, lower), self._clip(number, upper)
-
-    def noisy(
-        self,
-        number: int,
-        values: FloatArray,
-        /,
-        *,
-        noise: Noise,
-        rng: np.random.Generator | None,
-    ) -> FloatArray:
-        """Return predictions of one cell with independent noise on each."""
-        factors = self.draw(number, len(values), noise=noise, rng=rng)
-        return self._clip(number, values * factors)
+        return self.within(number, lower), self.within(number, upper)
 
     # -- parts ---------------------------------------------------------------------------------
 
@@ -178,13 +172,6 @@ class Engine:
         if isinstance(model, ClosedForm):
             return model.predict(self.bundle.space, codes)
         return model.predict(codes)
-
-    def _clip(self, number: int, values: FloatArray) -> FloatArray:
-        lowest, highest = _range(self.cells[number])
-        np.maximum(values, lowest, out=values)
-        if highest < np.inf:
-            np.minimum(values, highest, out=values)
-        return values
 
     def _scorer(self, number: int) -> Scorer | None:
         terms = self._terms[self.cells[number]]

@@ -57,11 +57,10 @@ def _answers(
     noise: Noise | None,
     rng: np.random.Generator | None,
 ) -> list[FloatArray]:
-    answers = [values]
+    drawn = 1.0 if noise is None else engine.draw(number, len(values), noise=noise, rng=rng)
+    answers = [engine.within(number, values * drawn)]
     if plan.level is not None:
         answers += engine.bounds(codes, number, values, level=plan.level)
-    if noise is not None:
-        answers[0] = engine.noisy(number, values, noise=noise, rng=rng)
     return answers
 
 

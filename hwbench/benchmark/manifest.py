@@ -165,7 +165,8 @@ def _model(
     inner = fields.take("predictor", dict)
     fields.done()
     try:
-        return unpack(arrays, inner, space=space)
+        with np.errstate(all="ignore"):  # what a cast cannot hold is refused by what follows
+            return unpack(arrays, inner, space=space)
     except HwbenchError:
         raise
     except _NONSENSE as error:
@@ -178,7 +179,8 @@ def _uncertainty(document: Any, arrays: Arrays, name: str) -> Uncertainty | None
             raise BundleError(f"cell {name}: arrays without an uncertainty")
         return None
     try:
-        return Uncertainty.from_state(arrays, document)
+        with np.errstate(all="ignore"):
+            return Uncertainty.from_state(arrays, document)
     except HwbenchError:
         raise
     except _NONSENSE as error:
@@ -196,13 +198,15 @@ def _probe(cell: Cell, space: Space) -> None:
     """Ask a cell for the ends of its space, so that a broken one is found now and not later."""
     codes = space.encode([space.smallest(), space.largest()])
     try:
-        if isinstance(cell.model, ClosedForm):
-            values = cell.model.predict(space, codes)
-        else:
-            values = cell.model.predict(codes)
+        with np.errstate(all="ignore"):  # what overflows is not finite, and refused below
+            if isinstance(cell.model, ClosedForm):
+                values = cell.model.predict(space, codes)
+            else:
+                values = cell.model.predict(codes)
+            limits = (1.0, 1.0) if cell.uncertainty is None else cell.uncertainty.bounds(0.99)
     except _NONSENSE as error:
         raise BundleError(f"cell {cell.name} does not answer: {error}") from error
-    if values.shape != (2,) or not np.isfinite(values).all():
+    if values.shape != (2,) or not np.isfinite([*values, *np.ravel(limits)]).all():
         raise BundleError(f"cell {cell.name} gives {values} for the ends of its space")
 
 

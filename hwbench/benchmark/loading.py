@@ -1,6 +1,7 @@
 """Save bundles, and load them: those that ship with hwbench by name, a user's own by path."""
 
 import json
+import os
 from pathlib import Path
 from typing import Final
 
@@ -82,6 +83,6 @@ def _find(name_or_path: str | Path) -> Path:
     if name_or_path in names():
         return SHIPPED / name_or_path
     path = Path(name_or_path)
-    if path.is_dir() or len(path.parts) > 1 or isinstance(name_or_path, Path):
+    if isinstance(name_or_path, Path) or path.is_dir() or {"/", os.sep} & set(name_or_path):
         return path
     raise UnknownNameError.of("benchmark", name_or_path, [*names(), "a bundle's folder"])

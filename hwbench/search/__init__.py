@@ -7,14 +7,20 @@ a proof. Importing this package loads numpy and nothing heavier.
 from __future__ import annotations
 
 from hwbench.search.evaluator import BenchmarkEvaluator, Evaluation, Evaluator
+from hwbench.search.memo import Memo
 from hwbench.search.problem import Limit, Objective, Problem, ProblemError
+from hwbench.search.run import Run
+from hwbench.search.runner import run
 
 __all__ = [
     "BenchmarkEvaluator",
     "Evaluation",
     "Evaluator",
     "Limit",
+    "Memo",
     "Objective",
     "Problem",
     "ProblemError",
+    "Run",
+    "run",
 ]

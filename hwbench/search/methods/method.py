@@ -1,0 +1,86 @@
+"""What a search method is: it asks for architectures and is told what they are worth.
+
+A method is a value of its settings, its generator and what it was told, so a run can be replayed.
+It never evaluates anything itself.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+
+from hwbench.arrays import Codes, FloatArray
+from hwbench.spaces import Space
+
+__all__ = ["Method"]
+
+
+class Method(ABC):
+    """A search method on one space; a subclass adds its settings as keywords with defaults.
+
+    The constructor of every method takes `(space, n_objectives, *, rng, **settings)`: the space to
+    search, the number of objectives, and the source of all its randomness.
+
+    Attributes:
+        label: How people know it.
+        source: Where it is described.
+        many: Whether it searches for a front; else it is for one objective, too.
+    """
+
+    label: ClassVar[str]
+    source: ClassVar[str]
+
+    space: Space
+    n_objectives: int
+
+    @property
+    def fidelity(self) -> int | None:
+        """Fidelity at which the codes of the last `ask` are to be evaluated; None: in full."""
+        return None
+
+    @property
+    def needs_fidelity(self) -> bool:
+        """Whether the method is about evaluators that can be asked at several fidelities."""
+        return False
+
+    @abstractmethod
+    def ask(self, n: int, /) -> Codes:
+        """Return what to evaluate next.
+
+        Args:
+            n: How many at most, at least 1.
+
+        Returns:
+            `k x n_choices` canonical codes of `space`, k <= n; empty if the method has nothing
+            left to ask. Rows may repeat what was asked before.
+        """
+
+    @abstractmethod
+    def tell(self, codes: Codes, objectives: FloatArray, violations: FloatArray, /) -> None:
+        """Take the values of what was asked, in any number of rows.
+
+        Args:
+            codes: `k x n_choices` canonical codes.
+            objectives: `k x m`, all minimised.
+            violations: `(k,)`, 0 for feasible architectures.
+        """
+
+
+def keys(codes: Codes, /) -> list[bytes]:
+    """Return the rows of `n x n_choices` codes as bytes, to look them up by."""
+    if not len(codes):
+        return []
+    width = codes.shape[1]
+    data = codes.tobytes()
+    return [data[i : i + width] for i in range(0, len(data), width)]
+
+
+def unseen(codes: Codes, seen: set[bytes], /) -> Codes:
+    """Return the rows that are not in `seen`, each once, in their order."""
+    fresh: dict[bytes, int] = {}
+    for row, key in enumerate(keys(codes)):
+        if key not in seen:
+            fresh.setdefault(key, row)
+    return codes[np.fromiter(fresh.values(), dtype=np.intp, count=len(fresh))]

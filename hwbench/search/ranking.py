@@ -22,6 +22,7 @@ from hwbench.search.indicators import IndicatorError
 __all__ = ["Ranking", "critical_difference", "holm", "rank"]
 
 _FEWEST_TO_TEST: Final = 2
+_HUGE: Final = 1e300
 
 
 @dataclass(frozen=True)
@@ -154,10 +155,10 @@ def _pairs(
     stats = require("scipy.stats", "search")
     found = list(combinations(order, 2))
     raw = []
+    # Two methods that found nothing (infinite scores) do not differ.
+    finite = np.nan_to_num(table, posinf=_HUGE, neginf=-_HUGE)
     for better, worse in found:
-        difference = table[:, better] - table[:, worse]
-        # A difference of two infinities (neither found anything) is no difference.
-        difference = np.nan_to_num(difference, nan=0.0)
+        difference = finite[:, better] - finite[:, worse]
         same = not np.any(difference)
         raw.append(1.0 if same else float(stats.wilcoxon(difference).pvalue))
     corrected = holm(raw)

@@ -3,6 +3,8 @@
 Nothing here changes an answer: what is kept between calls (plans, factors) only saves time.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property

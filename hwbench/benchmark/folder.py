@@ -7,8 +7,6 @@ The manifest holds the SHA-256 of every other file and, as "sha256", its own: th
 import hashlib
 import json
 import os
-import secrets
-import shutil
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -84,11 +82,13 @@ def write(folder: Path, manifest: Mapping[str, object], parts: Mapping[str, byte
     Raises:
         BundleError: If something else than a bundle is there.
     """
+    import shutil  # loading, which starts with every query, can do without
+
     target = Path(os.path.abspath(folder))
     _check_replaceable(target)
     sealed, digest = _sealed(manifest, parts)
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    draft = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     retired = draft.with_suffix(".old")
     draft.mkdir()
     try:

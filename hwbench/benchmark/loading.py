@@ -11,7 +11,7 @@ from hwbench.benchmark.benchmark import Benchmark
 from hwbench.benchmark.bundle import Bundle
 from hwbench.benchmark.manifest import from_manifest, to_manifest
 from hwbench.benchmark.strict_json import parse_object
-from hwbench.errors import BundleError, UnknownNameError
+from hwbench.errors import BundleError, HwbenchError, UnknownNameError
 
 __all__ = ["SHIPPED", "load", "load_bundle", "names", "save"]
 
@@ -48,13 +48,16 @@ def load_bundle(folder: str | Path, /) -> tuple[Bundle, str]:
         SchemaError: As `load`.
     """
     found = files.read(Path(folder))
-    arrays = safetensors.parse(found.parts[files.ARRAYS])
-    card = parse_object(found.parts[files.CARD], files.CARD)
     try:
+        arrays = safetensors.parse(found.parts[files.ARRAYS])
+        card = parse_object(found.parts[files.CARD], files.CARD)
         text = found.parts[files.CARD_TEXT].decode("utf-8")
+        bundle = from_manifest(found.manifest, arrays, card=card, card_text=text)
     except UnicodeDecodeError as error:
-        raise BundleError(f"{files.CARD_TEXT} is not UTF-8: {error}") from None
-    return from_manifest(found.manifest, arrays, card=card, card_text=text), found.sha256
+        raise BundleError(f"{folder}: {files.CARD_TEXT} is not UTF-8: {error}") from None
+    except HwbenchError as error:
+        raise type(error)(f"{folder}: {error}") from error
+    return bundle, found.sha256
 
 
 def save(bundle: Bundle, folder: str | Path, /) -> str:

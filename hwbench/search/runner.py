@@ -62,10 +62,13 @@ def run(
     if budget < 1:
         raise ProblemError(f"a budget is 1 evaluation or more, got {budget}")
     problem = evaluator.problem
-    used = registry.defaults(method) | dict(settings or {})
+    known = registry.defaults(method)
+    if evaluator.most is not None and "most" in known:
+        known["most"] = evaluator.most
+    used = known | dict(settings or {})
     rng = np.random.default_rng(seed)
     goals = len(problem.objectives)
-    made = registry.create(method, problem.subspace, goals, rng=rng, settings=settings)
+    made = registry.create(method, problem.subspace, goals, rng=rng, settings=used)
     if made.needs_fidelity and evaluator.most is None:
         raise ProblemError(f"{method} needs an evaluator with fidelities: a benchmark with noise")
     what = identity(problem, evaluator.identity, method, used, seed)

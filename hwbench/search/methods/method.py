@@ -7,14 +7,16 @@ It never evaluates anything itself.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 
 from hwbench.arrays import Codes, FloatArray
 from hwbench.spaces import Space
 
-__all__ = ["Method"]
+__all__ = ["Method", "fill", "keys", "unseen"]
+
+_TRIES: Final = 50
 
 
 class Method(ABC):
@@ -84,3 +86,14 @@ def unseen(codes: Codes, seen: set[bytes], /) -> Codes:
         if key not in seen:
             fresh.setdefault(key, row)
     return codes[np.fromiter(fresh.values(), dtype=np.intp, count=len(fresh))]
+
+
+def fill(space: Space, n: int, visited: set[bytes], rng: np.random.Generator) -> Codes:
+    """Draw `n` random architectures, new ones as long as they can be found."""
+    found = space.sample_codes(0, rng)
+    for _ in range(_TRIES):
+        if len(found) >= n:
+            return found
+        drawn = space.sample_codes(n - len(found), rng)
+        found = unseen(np.concatenate([found, drawn]), visited)
+    return np.concatenate([found, space.sample_codes(n - len(found), rng)])

@@ -21,7 +21,15 @@ Setting: TypeAlias = int | float | bool | str | None
 
 METHODS: Final[dict[str, str]] = {
     "rs": "hwbench.search.methods.random_search:RandomSearch",
+    "ls": "hwbench.search.methods.local_search:LocalSearch",
     "nsga2": "hwbench.search.methods.nsga2:NSGA2",
+    "morea": "hwbench.search.methods.morea:MOREA",
+    "lsbo": "hwbench.search.methods.lsbo:LSBO",
+    "rsbo": "hwbench.search.methods.rsbo:RSBO",
+    "ehvi": "hwbench.search.methods.ehvi:EHVI",
+    "moasha": "hwbench.search.methods.moasha:MOASHA",
+    "spos-rs": "hwbench.search.methods.spos_random:SPOSRandom",
+    "spos-es": "hwbench.search.methods.spos_evolution:SPOSEvolution",
 }
 """Name -> module and class."""
 

@@ -19,6 +19,7 @@ __all__ = [
     "Command",
     "command",
     "json_option",
+    "plain",
     "quantity",
     "table",
     "write_fields",
@@ -126,7 +127,7 @@ def write_fields(fields: Mapping[str, object]) -> None:
 
 def write_json(value: object) -> None:
     """Print one JSON value to stdout; NaN and infinities become null, numpy values plain ones."""
-    click.echo(json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False))
+    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def quantity(value: float | None, unit: str) -> str:
@@ -148,14 +149,14 @@ def _text(cell: object) -> str:
     return str(cell)
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Turn containers, numpy scalars and numpy arrays into what `json` can write."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if hasattr(value, "tolist"):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

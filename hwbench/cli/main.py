@@ -28,6 +28,7 @@ EXIT_CODES = {
 }
 
 EXAMPLES = (
+    "hwbench search gpt-s --device h100 --minimize perplexity --max latency=8ms",
     "hwbench query gpt-s --device h100 --arch random --seed 0",
     "hwbench card gpt-s",
     "hwbench doctor --json",
@@ -47,6 +48,9 @@ class Entry:
 COMMANDS: dict[str, Entry] = {
     "query": Entry(
         "Ask", "hwbench.cli.query", "query", "Predict metrics of architectures on devices."
+    ),
+    "search": Entry(
+        "Ask", "hwbench.cli.search", "search", "Find the best architectures within limits."
     ),
     "devices": Entry(
         "Look", "hwbench.cli.devices", "devices", "List the devices of the benchmarks."

@@ -1,0 +1,125 @@
+import json
+
+import numpy as np
+import pytest
+
+from hwbench.benchmark import load, save
+from hwbench.search import BenchmarkEvaluator, Problem, Run, run
+from hwbench.testing.bundles import made_bundle
+
+GOAL = ("search", "made", "--device", "gpu-one", "--minimize", "perplexity")
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """The folder "made" in the working directory."""
+    save(made_bundle(), tmp_path / "made")
+    monkeypatch.chdir(tmp_path)
+    return load("made")
+
+
+@pytest.fixture
+def every(made):
+    """Perplexity and latency of all architectures of the small space."""
+    codes = made.space.encode(list(made.space.enumerate()))
+    return made.predict_many(codes, [("perplexity", None), ("latency_s", "gpu-one")])
+
+
+def test_one_objective_is_solved_exactly(hwbench, made, every):
+    bound = float(np.quantile(every[:, 1], 0.1))
+    found = hwbench(*GOAL, "--max", f"latency={bound!r}", "--json").json
+    best = every[every[:, 1] <= bound, 0].min()
+    assert found["method"] == "exact"
+    assert found["feasible"] is True
+    assert found["certificate"]["proven"] is True
+    assert found["optimum"] == pytest.approx(best, rel=1e-9)
+    (answer,) = found["architectures"]
+    assert answer["metrics"]["perplexity"] == pytest.approx(best, rel=1e-9)
+    assert answer["devices"]["gpu-one"]["latency_s"] <= bound
+    own = made.query(answer["architecture"], "gpu-one")
+    assert answer["devices"]["gpu-one"]["latency_s_upper"] == own["latency_s_upper"]
+
+
+def test_people_see_the_architecture_its_metrics_and_the_proof(hwbench, every):
+    result = hwbench(*GOAL)
+    names = [line.split()[0] for line in result.lines if line]
+    assert result.code == 0
+    assert names[:1] == ["architecture"]
+    assert {"perplexity", "latency@gpu-one", "energy@gpu-one", "proof", "params"} <= set(names)
+    assert "90 % intervals" in result.lines[-1]
+
+
+def test_the_impossible_ends_at_once_with_what_comes_closest(hwbench, every):
+    for method in ("exact", "nsga2"):
+        result = hwbench(*GOAL, "--max", "latency=1ns", "--method", method, "--json")
+        assert result.code == 1
+        assert result.json["feasible"] is False
+        (answer,) = result.json["architectures"]
+        fastest = every[:, 1].min()
+        assert answer["devices"]["gpu-one"]["latency_s"] == pytest.approx(fastest, rel=1e-9)
+        assert result.json["binding"] == ["latency@gpu-one <= 1 ns"]
+    text = hwbench(*GOAL, "--max", "latency=1ns").out
+    assert "cannot keep" in text
+    assert "reachable" in text
+
+
+def test_a_method_gives_the_run_of_the_library(hwbench, made):
+    options = ("--method", "nsga2", "--budget", "200", "--seed", "3", "--set", "population=20")
+    goal = ("search", "made", "--minimize", "perplexity,latency@gpu-one")
+    found = hwbench(*goal, *options, "--json").json
+    problem = Problem.parse(made, minimize=["perplexity,latency@gpu-one"])
+    evaluator = BenchmarkEvaluator(made, problem)
+    own = run(evaluator, "nsga2", budget=200, seed=3, settings={"population": 20})
+    texts = [str(arch) for arch in made.space.decode(own.codes[own.front()])]
+    assert [answer["architecture"] for answer in found["architectures"]] == texts
+    assert (found["evaluations"], found["calls"], found["stopped"]) == (200, own.calls, "budget")
+    assert found["sha256"] == made.sha256
+
+
+def test_a_front_is_a_table(hwbench, made):
+    result = hwbench(
+        "search", "made", "--minimize", "perplexity,latency@gpu-one", "--budget", "100"
+    )
+    assert result.lines[0].split() == ["perplexity", "latency@gpu-one", "architecture"]
+    assert result.lines[1].split()[-1].startswith("made:")
+    assert "100 distinct evaluations" in result.out
+
+
+def test_a_search_goes_on_from_its_folder(hwbench, made):
+    goal = (*GOAL, "--method", "rs", "--budget", "50", "--out", "kept", "--json")
+    first = hwbench(*goal).json
+    assert hwbench(*goal).json == first
+    assert len(Run.load("kept", space=made.space)) == 50
+    other = hwbench(*goal, "--seed", "1")
+    assert other.code == 2
+    assert "another run" in other.err
+
+
+def test_an_exact_answer_is_kept_too(hwbench, made, tmp_path):
+    found = hwbench(*GOAL, "--out", "kept", "--json").json
+    assert json.loads((tmp_path / "kept" / "exact.json").read_text()) == found
+
+
+def test_asha_gets_its_noise(hwbench, made):
+    found = hwbench(*GOAL, "--method", "moasha", "--budget", "20", "--json").json
+    assert found["settings"]["most"] == 9
+    assert found["evaluations"] > 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--max", "latency=5MB"), "accepted units"),
+        (("--max", "latncy=5ms"), "latency"),
+        (("--fix", "embed_dim=65"), "64, 128"),
+        (("--maximize", "latency"), "--minimize latency"),
+        (("--method", "rs", "--set", "batch"), "KEY=VALUE"),
+        (("--method", "rs", "--set", "size=3"), "batch"),
+        (("--set", "size=3"), "no settings"),
+    ],
+)
+def test_wrong_words_say_what_is_right(hwbench, made, arguments, says):
+    result = hwbench(*GOAL, *arguments)
+    assert result.code == 2
+    assert says in result.err
+    assert result.out == ""

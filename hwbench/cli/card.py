@@ -45,6 +45,7 @@ def card(bundle: str, device: str | None, metric: str | None, as_json: bool) -> 
     """
     bench = load(bundle)
     cells = _chosen(bench, device, metric)
+    cells.sort(key=lambda cell: _rank(bench, cell))
     if as_json:
         write_json(_record(bench, cells))
         return
@@ -70,6 +71,12 @@ def _chosen(bench: Benchmark, device: str | None, metric: str | None) -> list[Ce
     return found or [bench.cell(metric)]  # raises, and says what there is
 
 
+def _rank(bench: Benchmark, cell: Cell) -> tuple[int, int]:
+    """Order cells as metrics and devices are shown elsewhere."""
+    first = 0 if cell.devices is None else min(map(bench.devices.index, cell.devices))
+    return metrics.names().index(cell.metric), first
+
+
 def _write_head(bench: Benchmark) -> None:
     bundle = bench.bundle
     write_fields(
@@ -93,7 +100,7 @@ def _write_figures(bench: Benchmark, cells: Iterable[Cell]) -> None:
         figures = _figures(bench, cell)
         model = "formula" if cell.exact else figures.get("chosen")
         values = [_shown(title, _look_up(figures, path)) for title, path in _FIGURES.items()]
-        rows.append([cell.metric, _places(cell), model, *values])
+        rows.append([cell.metric, _places(cell, most=2), model, *values])
     write_table([Column("metric"), Column("devices"), Column("surrogate"), *titles], rows)
 
 
@@ -166,8 +173,13 @@ def _shown(title: str, value: object) -> str | None:
     return f"{value * 100:.3g}" if title in _PERCENT else f"{value:.4f}"
 
 
-def _places(cell: Cell) -> str:
-    return "any" if cell.devices is None else ", ".join(cell.devices)
+def _places(cell: Cell, *, most: int | None = None) -> str:
+    """Name the devices of a cell; from the one after the `most`-th on only how many there are."""
+    if cell.devices is None:
+        return "any"
+    shown = cell.devices if most is None or len(cell.devices) <= most else cell.devices[:1]
+    more = len(cell.devices) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def _flat(value: object) -> str:

@@ -11,8 +11,10 @@ from hwbench.search.memo import Memo
 from hwbench.search.problem import Limit, Objective, Problem, ProblemError
 from hwbench.search.run import Run
 from hwbench.search.runner import run
+from hwbench.search.table_evaluator import Among, TableEvaluator
 
 __all__ = [
+    "Among",
     "BenchmarkEvaluator",
     "Evaluation",
     "Evaluator",
@@ -22,5 +24,6 @@ __all__ = [
     "Problem",
     "ProblemError",
     "Run",
+    "TableEvaluator",
     "run",
 ]

@@ -67,6 +67,15 @@ class Evaluator(ABC):
         """The greatest fidelity; None if there is only one."""
         return None
 
+    @property
+    def size(self) -> int:
+        """How many architectures can be evaluated."""
+        return self.problem.subspace.size()
+
+    def nearest(self, codes: Codes, /) -> Codes:
+        """Return the architectures, `n x n_choices`, that can be evaluated in place of others."""
+        return codes
+
     @abstractmethod
     def evaluate(
         self, codes: ArrayLike, /, *, fidelity: int | None = None, seed: int = 0

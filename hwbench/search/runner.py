@@ -99,7 +99,7 @@ def _search(
 ) -> str:
     """Ask, evaluate and tell until the end; return why it ended."""
     problem = memo.evaluator.problem
-    size = problem.subspace.size()
+    size = memo.evaluator.size
     idle = 0
     while memo.spent < budget * memo.unit:
         if memo.distinct >= size and memo.unit == 1:
@@ -109,7 +109,11 @@ def _search(
         if not len(codes):
             return "exhausted"
         before = memo.distinct
-        found = memo.evaluate(problem.lift(codes), fidelity=method.fidelity)
+        lifted = problem.lift(codes)
+        near = memo.evaluator.nearest(lifted)
+        if near is not lifted:
+            codes = problem.lower(near)
+        found = memo.evaluate(near, fidelity=method.fidelity)
         method.tell(codes, found.objectives, found.violations)
         if journal is not None:
             journal.write(memo, before)

@@ -10,6 +10,8 @@ rows that the surrogate had not seen, so that intervals hold what they say: cros
 - `repeat`: one repeat against the median of its visit.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Self, final

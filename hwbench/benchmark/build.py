@@ -17,7 +17,7 @@ from hwbench.spaces import Space
 from hwbench.surrogates.predictor import Predictor
 from hwbench.surrogates.uncertainty import Uncertainty
 
-__all__ = ["Fitted", "build_bundle", "cell_name"]
+__all__ = ["Fitted", "build_bundle", "cell_name", "check_about"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +45,34 @@ def cell_name(table: Table, /) -> str:
     return f"{table.metric}.{table.protocol.name}" if needs_device else table.metric
 
 
+def check_about(tables: Sequence[Table], about: Mapping[str, Any], /) -> None:
+    """Check that tables of one space can become a bundle, before they are fitted.
+
+    Args:
+        tables: The tables.
+        about: As in `build_bundle`.
+
+    Raises:
+        SchemaError: If two tables would be one cell, or a cell's devices are not known.
+        UnknownNameError: If there is no such closed form.
+        BundleError: If a device of the recipe is none.
+    """
+    names = [cell_name(table) for table in tables]
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        protocols = [t.protocol.name for t in tables if cell_name(t) == twice[0]]
+        raise SchemaError(
+            f"{tables[0].space}: {twice[0]} was measured under several protocols "
+            f"({', '.join(protocols)}); keep the table of one"
+        )
+    here = _measured(tables)
+    for table in tables:
+        _served(table, about.get("serves", {}), here)
+    for formula, devices in about.get("closed_forms", {}).items():
+        _closed(formula, devices, here)
+    _devices(tables, here, about.get("devices", {}))
+
+
 def build_bundle(
     name: str, space: Space, fitted: Sequence[Fitted], about: Mapping[str, Any], /
 ) -> Bundle:
@@ -62,7 +90,8 @@ def build_bundle(
         SchemaError: If a cell's devices are not known.
         BundleError: If the parts contradict each other.
     """
-    here = {one.table.device for one in fitted if one.table.device is not None}
+    tables = [one.table for one in fitted]
+    here = _measured(tables)
     forms = about.get("closed_forms", {}).items()
     cells = [_cell(one, about.get("serves", {}), here) for one in fitted]
     cells += [_closed(formula, devices, here) for formula, devices in forms]
@@ -71,7 +100,7 @@ def build_bundle(
     return Bundle(
         name=name,
         space=space,
-        devices=_devices(fitted, here, about.get("devices", {})),
+        devices=_devices(tables, here, about.get("devices", {})),
         cells=tuple(cell for cell in cells if cell is not None),
         fitted=date.today().isoformat(),
         version=__version__,
@@ -88,19 +117,32 @@ def _line(one: Fitted) -> CardLine:
     return CardLine(cell_name(one.table), one.table.protocol, one.figures)
 
 
+def _measured(tables: Sequence[Table]) -> set[str]:
+    """Return the devices that tables are about."""
+    return {table.device for table in tables if table.device is not None}
+
+
 def _cell(one: Fitted, serves: Mapping[str, Sequence[str]], here: set[str]) -> Cell | None:
     """Return the cell of a table; None if none of its devices was measured."""
-    name, metric = cell_name(one.table), one.table.metric
-    devices: tuple[str, ...] | None = None
-    if one.table.device is not None:
-        devices = (one.table.device,)
-    elif metrics.get(metric).needs_device:
-        if name not in serves:
-            raise SchemaError(f"the recipe does not say which devices {name} serves")
-        devices = tuple(device for device in serves[name] if device in here)
-        if not devices:
-            return None
-    return Cell(name, metric, devices, one.predictor, one.uncertainty, one.table.protocol)
+    name, table = cell_name(one.table), one.table
+    devices = _served(table, serves, here)
+    if devices == ():
+        return None
+    return Cell(name, table.metric, devices, one.predictor, one.uncertainty, table.protocol)
+
+
+def _served(
+    table: Table, serves: Mapping[str, Sequence[str]], here: set[str]
+) -> tuple[str, ...] | None:
+    """Return the measured devices a table holds for; None if its metric needs none."""
+    if table.device is not None:
+        return (table.device,)
+    if not metrics.get(table.metric).needs_device:
+        return None
+    name = cell_name(table)
+    if name not in serves:
+        raise SchemaError(f"the recipe does not say which devices {name} serves")
+    return tuple(device for device in serves[name] if device in here)
 
 
 def _closed(formula: str, devices: Sequence[str], here: set[str]) -> Cell | None:
@@ -125,12 +167,10 @@ def _closed(formula: str, devices: Sequence[str], here: set[str]) -> Cell | None
 
 
 def _devices(
-    fitted: Sequence[Fitted], here: set[str], labels: Mapping[str, Mapping[str, Any]]
+    tables: Sequence[Table], here: set[str], labels: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Device, ...]:
     """Return the devices in the recipe's order, then others by name."""
-    precision = {
-        one.table.device: one.table.protocol.precision for one in fitted if one.table.device
-    }
+    precision = {table.device: table.protocol.precision for table in tables if table.device}
     order = [name for name in labels if name in here] + sorted(here - set(labels))
     devices = []
     for name in order:

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -13,10 +13,10 @@ import numpy as np
 
 from hwbench import metrics, spaces
 from hwbench.benchmark import save
-from hwbench.benchmark.build import Fitted, build_bundle, cell_name
+from hwbench.benchmark.build import Fitted, build_bundle, cell_name, check_about
 from hwbench.cli._output import Column, command, json_option, write_json, write_table
 from hwbench.data import Table, load_tables
-from hwbench.errors import DataError, require
+from hwbench.errors import DataError, HwbenchError, UnknownNameError, require
 
 __all__ = ["fit"]
 
@@ -80,7 +80,8 @@ def fit(
     """
     require("sklearn", "fit")
     require("scipy", "fit")
-    found = list(_wanted(tables, recipe, names, devices, chosen))
+    found = _wanted(tables, recipe, names, devices, chosen)
+    _check(found, recipe, name)
     store = out.with_name(out.name + ".cells")
     tasks = [_Task(table, recipe, rivals, store) for table in found]
     fitted = _run(tasks, jobs or os.cpu_count() or 1)
@@ -103,28 +104,53 @@ def _wanted(
     names: Sequence[str],
     devices: Sequence[str],
     chosen: Sequence[str],
-) -> Iterator[Table]:
-    """Yield the tables that the recipe has a plan for, and the options ask for.
+) -> list[Table]:
+    """Return the tables that the recipe has a plan for, and the options ask for.
 
     Raises:
+        UnknownNameError: If an option names what no table is about.
         DataError: If there is none.
     """
     from hwbench.surrogates.fitting import read_recipe
 
     plans = read_recipe(recipe)
     keep = {metrics.get(metric).name for metric in chosen}
-    count = 0
-    for table in load_tables(tables):
-        if names and table.space not in names:
-            continue
-        if devices and table.device is not None and table.device not in devices:
-            continue
-        if (keep and table.metric not in keep) or not plans.plan(table.metric, table.space):
-            continue
-        count += 1
-        yield table
-    if not count:
+    found = load_tables(tables)
+    _check_names("space", names, [table.space for table in found])
+    _check_names("device", devices, [table.device for table in found if table.device])
+    wanted = [
+        table
+        for table in found
+        if (not names or table.space in names)
+        and (not devices or table.device is None or table.device in devices)
+        and (not keep or table.metric in keep)
+        and plans.plan(table.metric, table.space)
+    ]
+    if not wanted:
         raise DataError(f"{tables}: no table that the recipe and the options ask for")
+    return wanted
+
+
+def _check_names(kind: str, asked: Sequence[str], there: Sequence[str]) -> None:
+    for name in asked:
+        if name not in there:
+            raise UnknownNameError.of(kind, name, dict.fromkeys(there))
+
+
+def _check(found: Sequence[Table], recipe: Path, name: str | None) -> None:
+    """Find what would stop the writing of bundles, before the cells are fitted."""
+    from hwbench.surrogates.fitting import read_recipe
+
+    about, by_space = read_recipe(recipe).bundle, _by_space(found)
+    if name is not None and len(by_space) > 1:
+        raise DataError(f"--name needs one space, the tables hold {', '.join(by_space)}")
+    for tables in by_space.values():
+        check_about(tables, about)
+
+
+def _by_space(tables: Sequence[Table]) -> dict[str, list[Table]]:
+    names = dict.fromkeys(table.space for table in tables)
+    return {name: [table for table in tables if table.space == name] for name in names}
 
 
 def _run(tasks: Sequence[_Task], jobs: int) -> list[Fitted]:
@@ -166,7 +192,10 @@ def _fit(task: _Task) -> Fitted:
     path = task.store / f"{table.space}.{cell_name(table)}.{table.protocol.name}.npz"
     cell = load_cell(path, key, space)
     if cell is None:
-        cell = fit_cell(Measured.of(table, space), plan, recipe)
+        try:
+            cell = fit_cell(Measured.of(table, space), plan, recipe)
+        except HwbenchError as error:
+            raise DataError(f"{table.space} {cell_name(table)}: {error}") from error
         save_cell(path, key, cell)
     empty = table.select(np.arange(0))  # what a bundle needs of a table is its description
     return Fitted(empty, cell.predictor, cell.uncertainty, cell.figures)
@@ -178,8 +207,6 @@ def _write(fitted: Sequence[Fitted], recipe: Path, out: Path, name: str | None) 
 
     about = read_recipe(recipe).bundle
     found = list(dict.fromkeys(one.table.space for one in fitted))
-    if name is not None and len(found) > 1:
-        raise DataError(f"--name needs one space, the tables hold {', '.join(found)}")
     written = []
     for space in found:
         cells = [one for one in fitted if one.table.space == space]

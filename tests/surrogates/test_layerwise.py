@@ -103,14 +103,9 @@ def test_counts_recover_a_metric_of_counts(rng):
     seen, unseen = split(space, 600, rng)
 
     def truth(codes):
-        """A layer costs its ratio times its heads, wherever it is."""
-        architectures = space.decode(codes)
-        return np.array(
-            [
-                a["width"] * (1.0 + sum(r * h for r, h in zip(a["ratio"], a["heads"], strict=True)))
-                for a in architectures
-            ]
-        )
+        """A layer costs its ratio times its heads, wherever it is; an absent one has neither."""
+        ratio, heads = space.values(codes, "ratio"), space.values(codes, "heads")
+        return space.values(codes, "width") * (1.0 + (ratio * heads).sum(axis=1))
 
     model = Layerwise(space, structure="counts").fit(seen, truth(seen))
     np.testing.assert_allclose(model.predict(unseen), truth(unseen), rtol=1e-6)
@@ -191,16 +186,9 @@ def test_smooth_borrows_from_other_widths(rng):
     seen, unseen = split(space, 90, rng)
 
     def truth(codes):
-        return np.exp(
-            [
-                1e-3 * a["width"]
-                + sum(0.05 * r * (1 + i / 8) - 0.01 * h for i, (r, h) in enumerate(layers(a)))
-                for a in space.decode(codes)
-            ]
-        )
-
-    def layers(a):
-        return zip(a["ratio"], a["heads"], strict=True)
+        ratio, heads = space.values(codes, "ratio"), space.values(codes, "heads")
+        layers = 0.05 * ratio * (1.0 + np.arange(8) / 8.0) - 0.01 * heads  # (n, L)
+        return np.exp(1e-3 * space.values(codes, "width") + layers.sum(axis=1))
 
     errors = {
         structure: np.abs(

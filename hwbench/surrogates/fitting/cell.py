@@ -23,7 +23,7 @@ from hwbench.surrogates.fitting.splits import Held, draw_folds, fit_on, out_of_f
 from hwbench.surrogates.predictor import Predictor
 from hwbench.surrogates.uncertainty import Uncertainty
 
-__all__ = ["CellFit", "fit_cell"]
+__all__ = ["CellFit", "choose", "fit_cell"]
 
 _TIE = 0.01
 """Candidates within this share of the best validation error count as equal."""
@@ -56,7 +56,7 @@ def fit_cell(data: Measured, plan: Plan, recipe: Recipe, /) -> CellFit:
     begin = time.perf_counter()
     rng = np.random.default_rng(recipe.seed)
     fold = draw_folds(data, recipe.folds, rng)
-    chosen, validation = _choose(data, plan, recipe, fold)
+    chosen, validation = choose(data, plan, recipe, fold)
     estimator = recipe.make(chosen, data.space)
     held = out_of_fold(estimator, data, fold=fold)
     known = calibrate(data, held, visit_stretch=recipe.visit_stretch)
@@ -77,13 +77,19 @@ def fit_cell(data: Measured, plan: Plan, recipe: Recipe, /) -> CellFit:
     return CellFit(chosen, final.predictor(), known, figures)
 
 
-def _choose(
-    data: Measured, plan: Plan, recipe: Recipe, fold: Int64Array
+def choose(
+    data: Measured, plan: Plan, recipe: Recipe, fold: Int64Array, /
 ) -> tuple[str, dict[str, float]]:
     """Return the name of the best candidate, and each one's validation error.
 
     Fitted without folds 0 (kept for the comparison) and 1, compared on fold 1 by the mean absolute
     log error; the first candidate within a hundredth of the best wins.
+
+    Args:
+        data: What was measured.
+        plan: The candidates; a single one needs no validation.
+        recipe: What the candidates are.
+        fold: `(n,)` fold of each row.
     """
     if len(plan.candidates) == 1:
         return plan.candidates[0], {}

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -67,18 +68,18 @@ def save_cell(path: Path, key: str, fit: CellFit, /) -> None:
 
 
 def load_cell(path: Path, key: str, space: Space, /) -> CellFit | None:
-    """Read a fitted cell; None if there is none, or if it was fitted to something else."""
+    """Read a fitted cell; None if there is none, it is damaged, or fitted to something else."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            stored = {name: file[name] for name in file.files}
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            stored = {name: archive[name] for name in archive.files}
         about = json.loads(stored.pop("about").tobytes())
-    except (OSError, ValueError, KeyError, EOFError):
-        return None
-    if about.get("key") != key:
-        return None
-    model = unpack(_part(stored, "model"), about["model"], space=space)
-    known = Uncertainty.from_state(_part(stored, "uncertainty"), about["uncertainty"])
-    return CellFit(about["chosen"], model, known, about["figures"])
+        if about["key"] != key:
+            return None
+        model = unpack(_part(stored, "model"), about["model"], space=space)
+        known = Uncertainty.from_state(_part(stored, "uncertainty"), about["uncertainty"])
+        return CellFit(about["chosen"], model, known, about["figures"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile):
+        return None  # whatever is wrong with it, fitting again puts it right
 
 
 def _part(stored: Mapping[str, AnyArray], part: str) -> dict[str, AnyArray]:

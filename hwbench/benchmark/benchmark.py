@@ -189,7 +189,7 @@ class Benchmark:
             UnknownNameError: As `query`.
             DataError: As `query`.
         """
-        names = self.devices if devices is None else tuple(devices)
+        names = self.devices if devices is None else devices
         plan = self._planner.plan(names, metrics, interval, strict=False)
         code = read_code(architecture, self.space)
         return _split(self._engine.answer(code, plan, noise=noise, rng=rng), plan)[1]
@@ -227,7 +227,7 @@ class Benchmark:
         """
         from hwbench.benchmark.frames import frame
 
-        names = self.devices if devices is None else tuple(devices)
+        names = self.devices if devices is None else devices
         plan = self._planner.plan(names, metrics, interval, strict=False)
         codes = read_codes(architectures, self.space)
         return frame(self._engine, codes, plan, noise=noise, rng=rng)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 
@@ -135,6 +135,8 @@ class Engine:
         Raises:
             DataError: If there is no generator, or the noise is another word.
         """
+        if noise not in get_args(Noise):
+            raise DataError(f"noise must be one of {', '.join(get_args(Noise))}, got {noise!r}")
         if rng is None:
             raise DataError("noise needs a generator: rng=np.random.default_rng(seed)")
         uncertainty = self.cells[number].uncertainty

@@ -31,7 +31,7 @@ class Planner:
 
     def plan(
         self,
-        devices: tuple[str, ...],
+        devices: Sequence[str],
         metrics: Sequence[str] | None,
         level: float | None,
         /,
@@ -41,19 +41,20 @@ class Planner:
         """Plan a query.
 
         Args:
-            devices: Names of devices as a user writes them.
-            metrics: Names of metrics as a user writes them; None for all.
+            devices: Names of devices as a user writes them; a single text is one name.
+            metrics: Names of metrics as a user writes them; None for all, a text is one name.
             level: Level of the intervals; None without.
             strict: Whether every device must have every metric that is wanted; else one must.
 
         Raises:
             UnknownNameError: If a device or metric does not exist, or not here.
         """
-        key = (devices, None if metrics is None else tuple(metrics), level, strict)
+        wanted = None if metrics is None else _listed(metrics)
+        key = (_listed(devices), wanted, level, strict)
         found = self._plans.get(key)
         if found is None:
-            names = tuple(dict.fromkeys(self.device(name) for name in devices))
-            found = self._make_plan(names, metrics, level, strict=strict)
+            names = tuple(dict.fromkeys(self.device(name) for name in _listed(devices)))
+            found = self._make_plan(names, wanted, level, strict=strict)
             if len(self._plans) >= _MOST_PLANS:
                 self._plans.clear()
             self._plans[key] = found
@@ -106,6 +107,10 @@ class Planner:
             layouts=tuple(dict.fromkeys(names for _, names in layouts)),
             level=level,
         )
+
+
+def _listed(names: Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def available(bundle: Bundle, device: str | None, /) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Read architectures in any form into canonical codes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 import numpy as np
@@ -15,7 +15,7 @@ __all__ = ["ArchitectureLike", "ArchitecturesLike", "check_codes", "read_code", 
 ArchitectureLike: TypeAlias = Architecture | str | Mapping[str, object] | ArrayLike
 """An architecture: a value, our text or dict, HW-GPT-Bench's dict or key, or a row of indices."""
 
-ArchitecturesLike: TypeAlias = Sequence[ArchitectureLike] | NDArray[np.integer]
+ArchitecturesLike: TypeAlias = Iterable[ArchitectureLike] | NDArray[np.integer]
 """Several architectures in any form, or a matrix of codes."""
 
 
@@ -47,8 +47,9 @@ def read_codes(source: ArchitecturesLike, space: Space, /) -> Codes:
         return check_codes(source, space)
     if isinstance(source, str | Mapping | Architecture):
         raise SpaceError("expected several architectures, got one; put it into a list")
-    codes = np.zeros((len(source), space.n_choices), dtype=np.uint8)
-    for row, item in enumerate(source):
+    items = list(source)
+    codes = np.zeros((len(items), space.n_choices), dtype=np.uint8)
+    for row, item in enumerate(items):
         try:
             codes[row] = read_code(item, space)
         except HwbenchError as error:

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from hwbench.arrays import AnyArray
-from hwbench.benchmark.strict_json import parse_object
+from hwbench.benchmark.strict_json import is_clean, parse_object
 from hwbench.errors import BundleError
 
 __all__ = ["DTYPES", "dump", "parse"]
@@ -51,7 +51,7 @@ def dump(arrays: Mapping[str, AnyArray], /) -> bytes:
     for name in sorted(arrays):
         array = np.asarray(arrays[name])
         kind = _NAMES.get(array.dtype.newbyteorder("<"))
-        if kind is None or name == _METADATA:
+        if kind is None or name == _METADATA or not is_clean(name):
             raise BundleError(f"array {name!r} of type {array.dtype} cannot be saved")
         parts.append(np.ascontiguousarray(array, dtype=DTYPES[kind]).tobytes())
         start, end = end, end + len(parts[-1])

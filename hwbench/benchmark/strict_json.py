@@ -2,11 +2,13 @@
 
 import json
 import math
+import unicodedata
+from collections.abc import Iterator
 from typing import Any, NoReturn, TypeVar
 
 from hwbench.errors import BundleError
 
-__all__ = ["Fields", "parse_object"]
+__all__ = ["Fields", "is_clean", "parse_object"]
 
 _T = TypeVar("_T")
 
@@ -19,7 +21,8 @@ def parse_object(data: bytes, what: str, /) -> dict[str, Any]:
         what: What it is, for the error.
 
     Raises:
-        BundleError: If it is something else, names a key twice, or holds NaN or infinity.
+        BundleError: If it is something else, names a key twice, or holds NaN, infinity or a control
+            character.
     """
     try:
         found = json.loads(
@@ -34,7 +37,26 @@ def parse_object(data: bytes, what: str, /) -> dict[str, Any]:
         raise BundleError(f"{what} cannot be read: {error}") from None
     if not isinstance(found, dict):
         raise BundleError(f"{what} must hold one JSON object")
+    if b"\\u" in data and not all(map(is_clean, _texts(found))):
+        raise BundleError(f"{what} holds a control character")
     return found
+
+
+def is_clean(text: str, /) -> bool:
+    """Tell whether a text can be shown: no half characters, and none that steer a terminal."""
+    return not any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\r\t" for c in text)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
 
 
 class Fields:

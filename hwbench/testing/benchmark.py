@@ -168,6 +168,15 @@ class BenchmarkContract(ABC):
             assert list(found) == [name]
             _agree(found, {name: everything[name]})
 
+    def test_one_name_needs_no_list(self) -> None:
+        """A text where several names may stand is one name, and any iterable of them will do."""
+        bench, codes, device = self.benchmark(), self.codes()[:2], self.benchmark().devices[-1]
+        metric = bench.metrics(device)[0]
+        found = bench.query_devices(codes[0], device, metrics=metric)
+        assert found == bench.query_devices(codes[0], [device], metrics=[metric])
+        table = bench.query_many((code for code in codes), device, metrics=metric)
+        assert table[metric].to_list() == bench.predict(codes, metric, device).tolist()
+
     def test_names_are_read_as_people_write_them(self) -> None:
         """Case and the kind of dash do not matter."""
         bench, code = self.benchmark(), self.codes()[0]
@@ -184,6 +193,8 @@ class BenchmarkContract(ABC):
             bench.query(code, bench.devices[0], metrics=["beauty"])
         with pytest.raises(UnknownNameError, match="needs a device"):
             bench.query(code, metrics=[self.columns()[-1][0]])
+        with pytest.raises(DataError, match="noise must be one of"):
+            bench.query(code, noise="loud", rng=np.random.default_rng(0))  # type: ignore[arg-type]
         with pytest.raises(DataError, match="level"):
             bench.query(code, bench.devices[0], interval=1.0)
 

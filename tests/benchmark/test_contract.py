@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hwbench import spaces, surrogates
-from hwbench.benchmark import Benchmark, load, names
+from hwbench.benchmark import Benchmark, load
 from hwbench.spaces import Choice, Space
 from hwbench.surrogates.layerwise_predictor import LayerwisePredictor
 from hwbench.surrogates.predictor import PREDICTORS, pack, unpack
@@ -45,10 +45,13 @@ class TestMixed(BenchmarkContract):
         return Benchmark(replace(bundle, cells=tuple(cells)))
 
 
-@pytest.mark.skipif("gpt-s" not in names(), reason="the bundle gpt-s has not been fitted yet")
 class TestShipped(BenchmarkContract):
+    @pytest.fixture(params=["gpt-s", "gpt-l"], autouse=True)
+    def _name(self, request):
+        self.name = request.param
+
     def benchmark(self):
-        return load("gpt-s")
+        return _shipped(self.name)
 
 
 class TestWithoutLayers(BenchmarkContract):
@@ -71,6 +74,9 @@ class TestWithoutLayers(BenchmarkContract):
 
 def _table(space, model):
     return type(model)(space, model.link, model.base[:6], np.zeros((6, 0, 2)))
+
+
+_shipped = cache(load)
 
 
 @cache

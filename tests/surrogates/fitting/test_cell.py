@@ -143,7 +143,7 @@ def test_every_estimator_is_scored_on_both_splits(fitted):
     for split in ("architectures", "time"):
         for name in ("drift", "plain", "trees"):
             assert {"r2", "mae", "mape", "kendall", "spearman"} <= set(figures[split][name])
-    assert figures["architectures"]["drift"]["n"] == pytest.approx(500, rel=0.1), "one fold of three"
+    assert figures["architectures"]["drift"]["n"] == pytest.approx(500, rel=0.1)  # a third
     assert figures["time"]["drift"]["n"] == 500, "the last visit"
 
 

@@ -185,9 +185,7 @@ class Benchmark:
             For each device what `query` returns.
 
         Raises:
-            SpaceError: As `query`.
-            UnknownNameError: As `query`.
-            DataError: As `query`.
+            HwbenchError: As `query`.
         """
         names = self.devices if devices is None else devices
         plan = self._planner.plan(names, metrics, interval, strict=False)
@@ -221,9 +219,7 @@ class Benchmark:
             (its text), `device`, and the keys of `query`; NaN where a device lacks a metric.
 
         Raises:
-            SpaceError: As `query`; says which architecture.
-            UnknownNameError: As `query`.
-            DataError: As `query`.
+            HwbenchError: As `query`; says which architecture is wrong.
         """
         from hwbench.benchmark.frames import frame
 
@@ -256,9 +252,7 @@ class Benchmark:
             `n x len(columns)`.
 
         Raises:
-            ShapeError: As `predict`.
-            SpaceError: As `predict`.
-            UnknownNameError: As `query`.
+            HwbenchError: As `predict`.
         """
         numbers = [self._planner.number(metric, device) for metric, device in columns]
         values = self._engine.columns(check_codes(codes, self.space), numbers)
@@ -278,9 +272,7 @@ class Benchmark:
         """Return the lower and the upper limits of one metric for `n x n_choices` codes.
 
         Raises:
-            ShapeError: As `predict`.
-            SpaceError: As `predict`.
-            UnknownNameError: As `query`.
+            HwbenchError: As `predict`.
             DataError: If `interval` lies outside (0, 1).
         """
         number = self._planner.number(metric, device)

@@ -94,7 +94,7 @@ def _others():
     models = {}
     for estimator in (
         surrogates.XGBoost(space, n_trees=8, random_state=0),
-        surrogates.MLP(space, random_state=0),
+        surrogates.MLP(space, steps=200, random_state=0),
         surrogates.Ensemble(surrogates.XGBoost(space, n_trees=4), random_state=0),
         surrogates.ResidualConformal(surrogates.XGBoost(space, n_trees=4), random_state=0),
         surrogates.QuantileConformal(surrogates.XGBoostQuantiles(space), random_state=0),

@@ -15,7 +15,7 @@ from hwbench.errors import BundleError, HwbenchError, SchemaError
 from hwbench.testing.bundles import made_bundle
 
 FILES = ("manifest.json", "arrays.safetensors", "card.json", "card.md")
-ONCE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def test_these_are_the_files(folder):
@@ -23,7 +23,7 @@ def test_these_are_the_files(folder):
 
 
 @pytest.mark.parametrize("name", FILES)
-@ONCE
+@FEW
 @given(data=st.data())
 def test_a_changed_byte_is_found(folder, name, data):
     path = folder / name

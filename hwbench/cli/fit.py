@@ -41,11 +41,11 @@ class _Task:
         "hwbench fit tables --recipe surrogates/gpt.toml --out my-s --space gpt-s --no-rivals",
     ],
 )
-@click.argument("tables", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("tables", type=click.Path(path_type=Path))
 @click.option(
     "--recipe",
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     help="Which estimators compete for which metric (TOML).",
 )
 @click.option(

@@ -51,7 +51,8 @@ def point_figures(data: Measured, predicted: FloatArray, drift: FloatArray | Non
         drift: `(n,)` log drift at the rows, to score against drift-free truth, too.
     """
     scores = point_scores(data.y, predicted, tolerance=_SPARSE * float(np.median(data.y)))
-    figures: Figures = {name: _short(value) for name, value in asdict(scores).items()}
+    figures: Figures = {"n": len(data)}
+    figures |= {name: _short(value) for name, value in asdict(scores).items() if name != "n"}
     figures["kendall_within_embedding"] = _short(kendall_within(data.y, predicted, data.group))
     if drift is not None:
         free = data.y * np.exp(-drift)

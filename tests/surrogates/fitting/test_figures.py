@@ -28,6 +28,7 @@ def test_point_figures_are_those_of_scipy(rng):
     data = measured(400)
     predicted = data.y * np.exp(rng.normal(0.0, 0.1, 400))
     found = point_figures(data, predicted, None)
+    assert repr(found["n"]) == "400"
     assert found["kendall"] == pytest.approx(stats.kendalltau(data.y, predicted).statistic, 1e-4)
     assert found["mape"] == pytest.approx(np.mean(np.abs(predicted / data.y - 1)), rel=1e-4)
     within = [

@@ -182,6 +182,7 @@ def test_settings_are_read_as_people_write_them():
         ("ls", {"starts": 0}),
         ("nsga2", {"population": 1}),
         ("nsga2", {"crossover": 2.0}),
+        ("nsga2", {"exchange": -0.1}),
         ("morea", {"sample": 0}),
         ("moasha", {"eta": 1}),
         ("moasha", {"least": 10}),

@@ -1,4 +1,8 @@
+import hashlib
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -178,3 +182,33 @@ def test_fixed_choices_hold_in_the_whole_space(bench):
     found = run(BenchmarkEvaluator(bench, problem), "nsga2", budget=200)
     assert set(bench.space.values(found.codes, "embed_dim").tolist()) == {128}
     assert set(np.unique(bench.space.values(found.codes, "mlp_ratio"))) <= {0, 2, 4}
+
+
+PROGRAM = """
+import hashlib, sys
+from hwbench.benchmark import Benchmark
+from hwbench.search import BenchmarkEvaluator, Problem, run
+from hwbench.testing.bundles import made_bundle
+bench = Benchmark(made_bundle())
+problem = Problem.parse(bench, minimize=["perplexity,latency@gpu-one"], max=["energy@gpu-one=1J"])
+noise = "session" if sys.argv[1] == "moasha" else None
+found = run(BenchmarkEvaluator(bench, problem, noise=noise), sys.argv[1], budget=80, seed=3)
+print(hashlib.sha256(found.codes.tobytes() + found.objectives.tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.parametrize("method", ["nsga2", "ls", "ehvi", "moasha", "spos-es"])
+def test_every_process_finds_the_same(method):
+    """Runs do not depend on the order of sets, on the process or on what ran before."""
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM, method],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(seen) == 1
+    assert len(seen.pop().strip()) == 2 * hashlib.sha256().digest_size

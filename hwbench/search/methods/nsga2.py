@@ -1,8 +1,8 @@
 """NSGA-II: ranks, crowding and binary tournaments, limits by Deb's constraint domination.
 
 Deb, Pratap, Agarwal, Meyarivan 2002, "A fast and elitist multiobjective genetic algorithm:
-NSGA-II"; limits as in its section VI. Choices are crossed over uniformly and mutated to any other
-value. A network is never asked for twice.
+NSGA-II"; limits as in its section VI. A child takes a few choices from its second parent, and each
+choice may mutate to any other value. A network is never asked for twice.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ class NSGA2(Method):
         rng: Source of all randomness.
         population: How many survive, and how many are asked for at once.
         crossover: Probability that a child has two parents.
+        exchange: Share of the choices that come from the second parent. With a half, children of
+            layer-wise spaces lie far from both parents, and fronts grow more slowly.
         mutation: Probability with which each choice of a child changes; None: one change a network
             on average.
     """
@@ -48,15 +50,17 @@ class NSGA2(Method):
         rng: np.random.Generator,
         population: int = 100,
         crossover: float = 0.9,
+        exchange: float = 0.05,
         mutation: float | None = None,
     ) -> None:
         if population < 2:
             raise ProblemError(f"population must be 2 or more, got {population}")
-        if not 0.0 <= crossover <= 1.0 or not 0.0 <= (mutation or 0.0) <= 1.0:
-            raise ProblemError(f"{crossover} and {mutation} should be probabilities")
+        chances = (crossover, exchange, mutation or 0.0)
+        if not all(0.0 <= chance <= 1.0 for chance in chances):
+            raise ProblemError(f"crossover, exchange, mutation are probabilities, got {chances}")
         self.space, self.n_objectives = space, n_objectives
         self._rng, self._size = rng, population
-        self._crossover, self._mutation = crossover, mutation
+        self._crossover, self._exchange, self._mutation = crossover, exchange, mutation
         self._seen: set[bytes] = set()
         self._codes = np.zeros((0, space.n_choices), dtype=np.uint8)
         self._objectives = np.zeros((0, n_objectives))
@@ -106,15 +110,19 @@ class NSGA2(Method):
     def _children(self, n: int) -> Codes:
         parents = self._tournament(2 * n)
         first, second = self._codes[parents[:n]], self._codes[parents[n:]]
-        alone = self._rng.random(n) >= self._crossover
-        second = np.where(alone[:, None], first, second)
-        mixed = self.space.crossover(first, second, self._rng)
+        pairs = self._rng.random((n, 1)) < self._crossover
+        other = pairs & (self._rng.random(first.shape) < self._exchange)
+        # A layer that only one parent has comes from that parent.
+        in_first, in_second = self.space.active(first), self.space.active(second)
+        other = np.where(in_first, other & in_second, pairs & in_second)
+        mixed = self.space.canonical(np.where(other, second, first))
         return self.space.mutate(mixed, self._rng, rate=self._mutation)
 
     def _tournament(self, n: int) -> Int64Array:
-        """Return `(n,)` winners of binary tournaments by rank, then crowding."""
-        pairs = self._rng.integers(len(self._codes), size=(2, n))
-        a, b = pairs
+        """Return `(n,)` winners by rank, then crowding; each member competes equally often."""
+        size = len(self._codes)
+        rounds = [self._rng.permutation(size) for _ in range(-(-2 * n // size))]
+        a, b = np.concatenate(rounds)[: 2 * n].reshape(2, n)
         rank, distance = self._rank, self._crowding
         b_wins = (rank[b] < rank[a]) | ((rank[b] == rank[a]) & (distance[b] > distance[a]))
         winners: Int64Array = np.where(b_wins, b, a)

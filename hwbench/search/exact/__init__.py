@@ -13,6 +13,7 @@ from hwbench.search.exact.certificate import (
     ExactResult,
     NoCertificateError,
 )
+from hwbench.search.exact.front import pareto
 from hwbench.search.exact.reach import reachable
 from hwbench.search.exact.solve import solve
 
@@ -22,6 +23,7 @@ __all__ = [
     "ExactFront",
     "ExactResult",
     "NoCertificateError",
+    "pareto",
     "reachable",
     "solve",
 ]

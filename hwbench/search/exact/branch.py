@@ -21,7 +21,7 @@ from hwbench.search.exact.labels import Ceiling, Found, Search
 from hwbench.search.exact.relax import PairRelaxation, Relaxation, relax
 from hwbench.search.exact.tables import Instance, Model
 
-__all__ = ["Candidate", "Node", "Outcome", "Verify", "minimise", "nodes_of"]
+__all__ = ["Candidate", "Node", "Outcome", "Verify", "better", "minimise", "nodes_of"]
 
 Verify: TypeAlias = Callable[[Codes], BoolArray]
 """Says of codes whether the benchmark itself finds the limits kept."""
@@ -78,8 +78,8 @@ class Node:
 class _Best:
     """The best architecture so far."""
 
-    def __init__(self, model: Model, verify: Verify | None) -> None:
-        self.model, self.verify = model, verify
+    def __init__(self, model: Model, verify: Verify | None, tolerance: float) -> None:
+        self.model, self.verify, self.tolerance = model, verify, tolerance
         self.candidate: Candidate | None = None
 
     @property
@@ -92,8 +92,7 @@ class _Best:
         score = self.score
         if not np.isfinite(score):
             return score
-        log = self.model.dimensions[0].log
-        return score - TOLERANCE * (1.0 if log else abs(score))
+        return better(score, self.tolerance, log=self.model.dimensions[0].log)
 
     def offer(self, instance: Instance, choices: Int64Array, scores: FloatArray) -> None:
         """Take the best of some architectures that keeps the limits, if it is better."""
@@ -117,7 +116,7 @@ def minimise(
     *,
     verify: Verify | None = None,
     deadline: float = np.inf,
-    good_enough: float = -np.inf,
+    tolerance: float = TOLERANCE,
 ) -> Outcome:
     """Find the architecture with the least (greatest) objective score that keeps all limits.
 
@@ -125,15 +124,15 @@ def minimise(
         model: The problem.
         verify: Asked about architectures that lie on a limit but for rounding.
         deadline: `time.perf_counter()` at which to stop.
-        good_enough: Stop at an architecture with this score.
+        tolerance: An architecture that is better by a smaller share need not be found.
     """
-    best = _Best(model, verify)
+    best = _Best(model, verify, max(tolerance, TOLERANCE))
     nodes = nodes_of(model)
     n_labels = 0
     opened = set()
     for width in _WIDTHS:
         for node in nodes:
-            late = time.perf_counter() > deadline or best.score <= good_enough
+            late = time.perf_counter() > deadline
             if node.done or node.bound >= best.target or late:
                 continue
             if width == _WIDTHS[0]:
@@ -146,6 +145,13 @@ def minimise(
         nodes = [node for node in nodes if not node.done and node.bound < best.target]
     bound = min([best.score, *(node.bound for node in nodes)])
     return Outcome(best.candidate, bound, not nodes, n_labels, len(opened))
+
+
+def better(score: float, tolerance: float, /, *, log: bool) -> float:
+    """Return the score that is better than another one by a share of its value."""
+    if log:
+        return score - float(np.log1p(tolerance))
+    return score / (1.0 + tolerance) if score > 0 else score * (1.0 + tolerance)
 
 
 def nodes_of(model: Model, /) -> list[Node]:
@@ -162,8 +168,8 @@ def nodes_of(model: Model, /) -> list[Node]:
     return sorted(nodes, key=lambda node: node.bound)
 
 
-def reduced(instance: Instance, /) -> Instance | None:
-    """Drop limits that always hold; None if one cannot hold."""
+def reduced(instance: Instance, /, *, always: int = 0) -> Instance | None:
+    """Drop limits that always hold, but for the first few; None if one cannot hold."""
     k = instance.n_objectives
     lowest = instance.base + instance.unary.min(axis=1).sum(axis=0)
     lowest = lowest + instance.table.min(axis=(1, 2)).sum(axis=0)
@@ -173,13 +179,16 @@ def reduced(instance: Instance, /) -> Instance | None:
     if (lowest[k:] > instance.bounds + slack).any():
         return None
     keep = np.concatenate([np.ones(k, dtype=bool), highest[k:] > instance.bounds - slack])
-    if keep.all():
+    keep[: k + always] = True
+    used = instance.table[..., keep].any(axis=(1, 2, 3))
+    if keep.all() and used.all():
         return instance
     return replace(
         instance,
         base=instance.base[keep],
         unary=instance.unary[..., keep],
-        table=instance.table[..., keep],
+        pairs=instance.pairs[used],
+        table=instance.table[used][..., keep],
         bounds=instance.bounds[keep[k:]],
     )
 

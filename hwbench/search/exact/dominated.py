@@ -8,9 +8,9 @@ import numpy as np
 
 from hwbench.arrays import BoolArray, FloatArray, Int64Array
 
-__all__ = ["undominated"]
+__all__ = ["rivals", "undominated"]
 
-_RIVALS: Final = 48
+_RIVALS: Final = 24
 
 
 def undominated(scores: FloatArray, rank: FloatArray, state: Int64Array | None, /) -> BoolArray:
@@ -61,3 +61,39 @@ def _some(scores: FloatArray, rank: FloatArray) -> BoolArray:
     keep = np.zeros(len(order), dtype=bool)
     keep[order[alive]] = True
     return keep
+
+
+def rivals(cost: FloatArray, taken: FloatArray, rank: FloatArray, /) -> list[Int64Array]:
+    """Return for each label others that take no more of anything, those of least cost.
+
+    Args:
+        cost: `(N,)`.
+        taken: `N x K`.
+        rank: `(N,)` how promising labels are, the smaller the more.
+
+    Returns:
+        Arrays `(N,)` of labels; where there is no rival, the label itself.
+    """
+    places = np.arange(len(cost))
+    if taken.shape[1] == 0:
+        return [np.full(len(cost), cost.argmin())]
+    order = np.lexsort((cost, *taken.T[::-1]))
+    if taken.shape[1] == 1:
+        first = np.minimum.accumulate(cost[order])
+        leads = np.concatenate([[True], first[1:] < first[:-1]])
+    else:
+        leads = np.concatenate([[True], (np.diff(taken[order], axis=0) != 0).any(axis=1)])
+    found = np.empty(len(cost), dtype=np.int64)
+    found[order] = order[np.maximum.accumulate(np.where(leads, places, 0))]
+    return [found] if taken.shape[1] == 1 else [found, _promising_rival(cost, taken, rank)]
+
+
+def _promising_rival(cost: FloatArray, taken: FloatArray, rank: FloatArray) -> Int64Array:
+    """Return the cheapest of the most promising labels that take no more of anything."""
+    best = np.arange(len(cost))
+    least = cost.copy()
+    few = np.argsort(rank, kind="stable")[:_RIVALS]
+    for place in few:
+        better = (cost[place] < least) & np.all(taken[place] <= taken, axis=1)
+        best[better], least[better] = place, cost[place]
+    return best

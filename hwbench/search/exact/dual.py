@@ -144,7 +144,17 @@ def _planes(
         weights, promise = _master(cuts, offsets, n_objectives, scale)
         if promise <= best.bound + _CLOSE * max(1.0, abs(promise)) or not np.isfinite(promise):
             break
+        if best.bound > _highest(instance):
+            return Dual(np.inf, best.weights, tuple(cuts))
     return Dual(best.bound, best.weights, tuple(cuts))
+
+
+def _highest(instance: Instance) -> float:
+    """Return a score that no architecture's objective exceeds."""
+    highest = instance.base + instance.unary.max(axis=1).sum(axis=0)
+    highest = highest + instance.table.max(axis=(1, 2)).sum(axis=0)
+    most = float(highest[: instance.n_objectives].max())
+    return most + _CLOSE * abs(most)
 
 
 def _master(

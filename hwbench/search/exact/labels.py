@@ -13,13 +13,15 @@ from typing import Final
 import numpy as np
 
 from hwbench.arrays import BoolArray, FloatArray, Int64Array, IntArray
-from hwbench.search.exact.dominated import undominated
+from hwbench.search.exact.dominated import rivals, undominated
 from hwbench.search.exact.relax import PairForm, near
 from hwbench.search.exact.tables import Instance
 
 __all__ = ["Ceiling", "Found", "Search"]
 
 _ROUNDING: Final = 1e-12
+_LEAST_WEIGHT: Final = 1e-6
+_EXTRA: Final = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +48,7 @@ class Found:
         scores: `N x J` of them.
         dropped: Least first ceiling's sum of labels dropped for want of room; infinite if none
             was, and then no other architecture keeps all ceilings.
-        n_labels: How many labels were kept over all layers.
+        n_labels: How many labels kept the ceilings, over all layers.
     """
 
     choices: Int64Array
@@ -80,12 +82,13 @@ class Search:
         if self._empty:
             return
         self._near = near(instance) if instance.is_chain else None
-        self._dominance = dominance and instance.is_chain
+        self._dominance = dominance
         self._plain = [ceiling for ceiling in ceilings if ceiling.form is None]
         self._weights = np.array([c.weights for c in self._plain]).reshape(-1, len(instance.base))
         most = np.array([ceiling.most for ceiling in self._plain])
         self._most = most + _ROUNDING * np.abs(most)
         self._tails = self._suffix() if self._plain else []
+        self._ranking = ceilings[0].weights
         self._pairs = [_PairLabels(instance, c, self._options) for c in ceilings if c.form]
 
     def run(self, width: int, /) -> Found:
@@ -95,30 +98,37 @@ class Search:
         if self._empty:
             return Found(np.zeros((0, depth), dtype=np.int64), instance.base[None][:0], np.inf, 0)
         prefix = np.zeros((1, 0), dtype=np.uint16)
-        scores = instance.base[None, :]
+        scores, rank = instance.base[None, :], np.zeros(1)
         for pair in self._pairs:
             pair.begin()
         dropped, n_labels = np.inf, 1
         for layer in range(depth):
             scores, rank, keep = self._extend(layer, prefix, scores)
             kept = np.flatnonzero(keep)
-            if self._dominance:
+            n_labels += len(kept)
+            if self._pairs:
+                kept, lost = _promising(kept, rank, _EXTRA * width)
+                dropped = min(dropped, lost)
+            elif self._dominance:
                 last = self._near is None or layer == depth - 1
                 state = None if last else kept % len(self._options[layer])
                 kept = kept[undominated(scores[kept], rank[kept], state)]
-            if len(kept) > width:
-                order = np.argpartition(rank[kept], width)
-                dropped = min(dropped, float(rank[kept[order[width:]]].min()))
-                kept = np.sort(kept[order[:width]])
+            parent, option = np.divmod(kept, len(self._options[layer]))
+            for pair in self._pairs:
+                pair.keep(layer, parent, option, kept)
+            if self._pairs and self._dominance:
+                own = self._undominated(layer, scores[kept], rank[kept])
+                kept = self._select(kept, own, layer)
+            best, lost = _promising(np.arange(len(kept)), rank[kept], width)
+            if len(best) < len(kept):
+                dropped = min(dropped, lost)
+                kept = self._select(kept, best, layer)
             parent, option = np.divmod(kept, len(self._options[layer]))
             chosen = self._options[layer][option].astype(np.uint16)
             prefix = np.concatenate([prefix[parent], chosen[:, None]], axis=1)
-            scores = scores[kept]
-            for pair in self._pairs:
-                pair.keep(layer, parent, option, kept)
-            n_labels += len(kept)
+            scores, rank = scores[kept], rank[kept]
         choices = prefix.astype(np.int64)
-        return Found(choices, instance.scores(choices), dropped, n_labels)
+        return Found(choices, self._complete(choices, scores, rank), dropped, n_labels)
 
     def _extend(
         self, layer: int, prefix: IntArray, scores: FloatArray
@@ -141,6 +151,45 @@ class Search:
             rank = found if number == 0 else rank
         return total, rank, keep
 
+    def _select(self, kept: Int64Array, places: Int64Array, layer: int) -> Int64Array:
+        for pair in self._pairs:
+            pair.select(places, layer)
+        return kept[places]
+
+    def _undominated(self, layer: int, scores: FloatArray, rank: FloatArray) -> Int64Array:
+        """Return the labels to keep: one is dropped if another is no worse whatever follows.
+
+        What a label adds in later layers differs between labels, so the worst case counts.
+        """
+        pair, weights = self._pairs[0], self._ranking
+        places = np.arange(len(scores))
+        simple = len(self._pairs) == 1 and self._instance.n_objectives == 1 and weights[0] > 0
+        if not simple or len(scores) < 2:
+            return places
+        own = pair.total - scores[:, 1:] @ weights[1:]
+        keep = np.ones(len(own), dtype=bool)
+        for rival in rivals(own, scores[:, 1:], rank):
+            left = np.flatnonzero(keep & (rival != places))
+            excess = own[rival[left]] + pair.excess(left, rival[left], layer) - own[left]
+            # Of two labels that are equal in all the first one stays.
+            worse = (excess < 0) | ((excess == 0) & (rival[left] < left))
+            keep[left[worse]] = False
+        return np.flatnonzero(keep)
+
+    def _complete(self, choices: Int64Array, scores: FloatArray, rank: FloatArray) -> FloatArray:
+        """Return all scores of architectures; those followed along the layers lack pairs' terms."""
+        if not self._pairs:
+            return scores
+        with_pairs = np.flatnonzero(self._instance.table.any(axis=(0, 1, 2)))
+        weights = self._ranking
+        if len(with_pairs) > 1 or weights[with_pairs[0]] < _LEAST_WEIGHT * weights.max():
+            return self._instance.scores(choices)
+        # The only score with terms of pairs follows from the weighted sum of all scores.
+        (place,) = with_pairs
+        others = scores @ np.where(np.arange(len(weights)) == place, 0.0, weights)
+        scores[:, place] = (rank - others) / weights[place]
+        return scores
+
     def _suffix(self) -> list[FloatArray]:
         """Return for each layer `n x F`: the least that the layers after it add to each ceiling."""
         instance = self._instance
@@ -157,6 +206,14 @@ class Search:
                 between = self._near[layer - 1][:, options] @ self._weights.T
                 tails.insert(0, (between + after).min(axis=1))
         return tails
+
+
+def _promising(kept: Int64Array, rank: FloatArray, width: int) -> tuple[Int64Array, float]:
+    """Return at most `width` of the kept labels, and the least rank of the others."""
+    if len(kept) <= width:
+        return kept, np.inf
+    order = np.argpartition(rank[kept], width)
+    return np.sort(kept[order[:width]]), float(rank[kept[order[width:]]].min())
 
 
 class _PairLabels:
@@ -194,6 +251,24 @@ class _PairLabels:
         for later in range(layer + 1, len(self._ahead)):
             total = total + self._ahead[later].min(axis=1)[:, None]
         return total.reshape(-1)
+
+    @property
+    def total(self) -> FloatArray:
+        """The sum of each label so far."""
+        return self._sum
+
+    def excess(self, label: Int64Array, rival: Int64Array, layer: int) -> FloatArray:
+        """Return by how much more rivals of labels may at most cost in the layers after one."""
+        excess = np.zeros(len(rival))
+        for ahead in self._ahead[layer + 1 :]:
+            excess += (ahead[rival] - ahead[label]).max(axis=1)
+        return excess
+
+    def select(self, places: Int64Array, layer: int) -> None:
+        """Go on with some labels after `layer`."""
+        self._sum = self._sum[places]
+        for later in range(layer + 1, len(self._ahead)):
+            self._ahead[later] = self._ahead[later][places]
 
     def keep(self, layer: int, parent: Int64Array, option: Int64Array, kept: Int64Array) -> None:
         """Go on with some of the extended labels."""

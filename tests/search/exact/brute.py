@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from hwbench.benchmark import Benchmark
-from hwbench.search import BenchmarkEvaluator, Limit, Objective, Problem
+from hwbench.search import BenchmarkEvaluator, Evaluation, Limit, Objective, Problem
 from hwbench.spaces import Space
 from hwbench.testing.bundles import made_bundle, made_space
 
@@ -50,8 +50,12 @@ def columns(seed: int) -> dict[tuple[str, str | None], np.ndarray]:
     return {name: made.predict(all_codes(), *name) for name in names}
 
 
-def evaluate(problem: Problem, seed: int):
-    return BenchmarkEvaluator(bench(seed), problem).evaluate(all_codes())
+def evaluator(problem: Problem, seed: int) -> BenchmarkEvaluator:
+    return BenchmarkEvaluator(bench(seed), problem)
+
+
+def evaluate(problem: Problem, seed: int) -> Evaluation:
+    return evaluator(problem, seed).evaluate(all_codes())
 
 
 _ONE = [("perplexity", ()), ("accuracy", ()), ("params", ()), ("energy_j", ("gpu-one",))]
@@ -102,11 +106,10 @@ def allowed(problem: Problem) -> np.ndarray:
 
 
 def pairwise_front(points: np.ndarray) -> np.ndarray:
-    """Return the distinct non-dominated points, by comparing all with all of a first filter."""
+    """Return the distinct non-dominated points of two objectives, sorted by the first."""
     points = np.unique(points, axis=0)
     front: list[np.ndarray] = []
     for point in points:
-        if not any((other <= point).all() for other in front):
-            front = [other for other in front if not (point <= other).all()]
+        if not front or point[1] < front[-1][1]:
             front.append(point)
-    return np.array(front).reshape(-1, points.shape[1])
+    return np.array(front).reshape(-1, 2)

@@ -5,6 +5,7 @@ import pytest
 
 from hwbench.benchmark import load, save
 from hwbench.search import BenchmarkEvaluator, Problem, Run, run
+from hwbench.search.dominance import non_dominated
 from hwbench.testing.bundles import made_bundle
 
 GOAL = ("search", "made", "--device", "gpu-one", "--minimize", "perplexity")
@@ -83,6 +84,22 @@ def test_a_front_is_a_table(hwbench, made):
     assert result.lines[0].split() == ["perplexity", "latency@gpu-one", "architecture"]
     assert result.lines[1].split()[-1].startswith("made:")
     assert "100 distinct evaluations" in result.out
+
+
+def test_an_exact_front_is_what_nothing_dominates(hwbench, every):
+    goal = ("search", "made", "--minimize", "perplexity,latency@gpu-one", "--method", "exact")
+    found = hwbench(*goal, "--json").json
+    assert found["certificate"]["proven"] is True
+    front = np.array(
+        [
+            (a["metrics"]["perplexity"], a["devices"]["gpu-one"]["latency_s"])
+            for a in found["architectures"]
+        ]
+    )
+    expected = every[non_dominated(every)]
+    expected = np.unique(expected, axis=0)
+    np.testing.assert_allclose(np.unique(front, axis=0), expected, rtol=1e-9)
+    assert "proof" in hwbench(*goal).out
 
 
 def test_a_search_goes_on_from_its_folder(hwbench, made):

@@ -6,7 +6,7 @@ import pytest
 from hwbench.benchmark import Benchmark
 from hwbench.errors import UnknownNameError
 from hwbench.search import BenchmarkEvaluator, Problem, ProblemError, run
-from hwbench.search.methods import METHODS, create, get, read_settings
+from hwbench.search.methods import METHODS, create, defaults, get, read_settings
 from hwbench.testing.bundles import made_bundle
 from hwbench.testing.search import EvaluatorContract, MethodContract
 
@@ -157,6 +157,13 @@ def test_a_generation_of_spos_is_composed_as_said():
     # probability 0.6 + 0.4 / 3.
     assert set(space.depths(second[25:]).tolist()) == {10}
     assert 10 <= (space.depths(second[:25]) == 10).sum() <= 25
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_the_readme_names_every_method_and_setting(root, name):
+    lines = (root / "search" / "README.md").read_text(encoding="utf-8").splitlines()
+    (row,) = [line for line in lines if line.startswith("|") and f"`{name}`" in line]
+    assert [key for key in defaults(name) if f"`{key}`" not in row] == []
 
 
 def test_settings_are_read_as_people_write_them():

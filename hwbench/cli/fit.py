@@ -3,9 +3,7 @@
 import logging
 import os
 from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import click
@@ -21,7 +19,6 @@ from hwbench.errors import DataError, HwbenchError, UnknownNameError, require
 __all__ = ["fit"]
 
 _LOG = logging.getLogger(__name__)
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -154,31 +151,26 @@ def _by_space(tables: Sequence[Table]) -> dict[str, list[Table]]:
 
 
 def _run(tasks: Sequence[_Task], jobs: int) -> list[Fitted]:
-    """Fit all cells in `jobs` processes, largest first, with progress on stderr."""
+    """Fit all cells in `jobs` processes of one thread each, largest first, with progress on stderr.
+
+    Ctrl-C, or an error in one cell, ends the other processes at once.
+    """
+    joblib = require("joblib", "fit")
     order = sorted(range(len(tasks)), key=lambda i: -tasks[i].table.codes.size)
     done: dict[int, Fitted] = {}
-    before = {key: os.environ.get(key) for key in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))  # one process a core, one thread each
-    try:
-        with ProcessPoolExecutor(min(jobs, len(tasks)), mp_context=get_context("spawn")) as pool:
-            futures: dict[Future[Fitted], int] = {pool.submit(_fit, tasks[i]): i for i in order}
-            try:
-                for future in as_completed(futures):
-                    one = future.result()
-                    done[futures[future]] = one
-                    label = f"{one.table.space} {cell_name(one.table)}"
-                    click.echo(f"[{len(done)}/{len(tasks)}] {label}: {_headline(one)}", err=True)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    finally:
-        for key, value in before.items():
-            os.environ.pop(key) if value is None else os.environ.update({key: value})
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        pool = joblib.Parallel(
+            n_jobs=min(jobs, len(tasks)), batch_size=1, return_as="generator_unordered"
+        )
+        for i, one in pool(joblib.delayed(_fit)(i, tasks[i]) for i in order):
+            done[i] = one
+            label = f"{one.table.space} {cell_name(one.table)}"
+            click.echo(f"[{len(done)}/{len(tasks)}] {label}: {_headline(one)}", err=True)
     return [done[i] for i in range(len(tasks))]
 
 
-def _fit(task: _Task) -> Fitted:
-    """Fit one cell in a worker, or take it from the store."""
+def _fit(number: int, task: _Task) -> tuple[int, Fitted]:
+    """Fit one cell in a worker, or take it from the store; returns its number, too."""
     from hwbench.surrogates.fitting import Measured, fit_cell, read_recipe
     from hwbench.surrogates.fitting.store import fingerprint, load_cell, save_cell
 
@@ -198,7 +190,7 @@ def _fit(task: _Task) -> Fitted:
             raise DataError(f"{table.space} {cell_name(table)}: {error}") from error
         save_cell(path, key, cell)
     empty = table.select(np.arange(0))  # what a bundle needs of a table is its description
-    return Fitted(empty, cell.predictor, cell.uncertainty, cell.figures)
+    return number, Fitted(empty, cell.predictor, cell.uncertainty, cell.figures)
 
 
 def _write(fitted: Sequence[Fitted], recipe: Path, out: Path, name: str | None) -> list[Path]:

@@ -167,6 +167,7 @@ def test_ctrl_c_keeps_what_is_fitted(write, recipe, fit, tmp_path):
     finally:
         if running.poll() is None:
             os.killpg(running.pid, signal.SIGKILL)
+            running.communicate()
     assert running.returncode == 130, err
     assert stored.exists()
     mark(stored)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -17,9 +17,10 @@ import numpy as np
 from hwbench.arrays import BoolArray, Codes, FloatArray, Int64Array
 from hwbench.search.exact.certificate import TOLERANCE
 from hwbench.search.exact.dual import Dual, maximise
+from hwbench.search.exact.instance import ROUNDING, Instance, reduced
 from hwbench.search.exact.labels import Ceiling, Found, Search
 from hwbench.search.exact.relax import PairRelaxation, Relaxation, relax
-from hwbench.search.exact.tables import Instance, Model
+from hwbench.search.exact.tables import Model
 
 __all__ = ["Candidate", "Node", "Outcome", "Verify", "better", "minimise", "nodes_of"]
 
@@ -27,7 +28,6 @@ Verify: TypeAlias = Callable[[Codes], BoolArray]
 """Says of codes whether the benchmark itself finds the limits kept."""
 
 _WIDTHS: Final = (256, 4_096, 32_768, 262_144)
-_ROUNDING: Final = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ class _Best:
         """Take the best of some architectures that keeps the limits, if it is better."""
         goals = scores[:, : instance.n_objectives].max(axis=1)
         limits = scores[:, instance.n_objectives :]
-        slack = _ROUNDING * np.abs(instance.bounds)
+        slack = ROUNDING * np.abs(instance.bounds)
         possible: BoolArray = np.all(limits <= instance.bounds + slack, axis=1)
         possible = possible & (goals < self.score)
         certain: BoolArray = np.all(limits <= instance.bounds - slack, axis=1)
@@ -168,31 +168,6 @@ def nodes_of(model: Model, /) -> list[Node]:
     return sorted(nodes, key=lambda node: node.bound)
 
 
-def reduced(instance: Instance, /, *, always: int = 0) -> Instance | None:
-    """Drop limits that always hold, but for the first few; None if one cannot hold."""
-    k = instance.n_objectives
-    lowest = instance.base + instance.unary.min(axis=1).sum(axis=0)
-    lowest = lowest + instance.table.min(axis=(1, 2)).sum(axis=0)
-    highest = instance.base + instance.unary.max(axis=1).sum(axis=0)
-    highest = highest + instance.table.max(axis=(1, 2)).sum(axis=0)
-    slack = _ROUNDING * np.abs(np.nan_to_num(instance.bounds, posinf=0.0, neginf=0.0))
-    if (lowest[k:] > instance.bounds + slack).any():
-        return None
-    keep = np.concatenate([np.ones(k, dtype=bool), highest[k:] > instance.bounds - slack])
-    keep[: k + always] = True
-    used = instance.table[..., keep].any(axis=(1, 2, 3))
-    if keep.all() and used.all():
-        return instance
-    return replace(
-        instance,
-        base=instance.base[keep],
-        unary=instance.unary[..., keep],
-        pairs=instance.pairs[used],
-        table=instance.table[used][..., keep],
-        bounds=instance.bounds[keep[k:]],
-    )
-
-
 def sharpen(node: Node, target: float, /, *, rounds: int = 4) -> None:
     """Improve the bound of a node with terms of pairs, until it reaches a target or stays."""
     if not isinstance(node.relaxation, PairRelaxation):
@@ -217,16 +192,16 @@ def ceilings(node: Node, target: float, /) -> list[Ceiling]:
     if instance.is_chain:
         spread = [np.concatenate([weights[:k], factor * weights[k:]]) for factor in (1, 0.6, 1.6)]
         rows = [*spread, *units] if k == 1 else [weights, *units]
-        return [Ceiling(row, _most(row, most)) for row in rows]
+        return [Ceiling.of(row, most) for row in rows]
     assert isinstance(node.relaxation, PairRelaxation)
-    found = [Ceiling(weights, _most(weights, most), node.relaxation.form(weights))]
+    found = [Ceiling.of(weights, most, node.relaxation.form(weights))]
     for number, unit in enumerate(units):
         if not instance.table[..., number].any():
-            found.append(Ceiling(unit, most[number]))
+            found.append(Ceiling.of(unit, most))
         elif number >= k:
             relaxation = PairRelaxation(instance, unit)
             relaxation.tighten(unit, rounds=8)
-            found.append(Ceiling(unit, most[number], relaxation.form(unit)))
+            found.append(Ceiling.of(unit, most, relaxation.form(unit)))
     return found
 
 
@@ -237,8 +212,7 @@ def labels(node: Node, target: float, width: int, /, *, dominance: bool = True) 
     options = np.ones(instance.unary.shape[:2], dtype=bool)
     for ceiling in found:
         if ceiling.form is not None:
-            slack = _ROUNDING * abs(ceiling.most)
-            options &= ceiling.form.option_bounds(instance.pairs) <= ceiling.most + slack
+            options &= ceiling.form.option_bounds(instance.pairs) <= ceiling.most
     return Search(instance, found, options, dominance=dominance).run(width)
 
 
@@ -247,7 +221,7 @@ def _extend(node: Node, best: _Best, width: int) -> int:
     instance = node.instance
     found = labels(node, best.target, width)
     best.offer(instance, found.choices, found.scores)
-    limit = node.dual.weights[instance.n_objectives :] @ instance.bounds
+    limit = node.dual.weights[instance.n_objectives :] @ instance.loose_bounds
     node.done = not np.isfinite(found.dropped)
     node.bound = max(node.bound, found.dropped - float(limit))
     return found.n_labels
@@ -256,8 +230,3 @@ def _extend(node: Node, best: _Best, width: int) -> int:
 def _offer_cuts(node: Node, best: _Best) -> None:
     choices = np.stack([cut.choice for cut in node.dual.cuts])
     best.offer(node.instance, choices, node.instance.scores(choices))
-
-
-def _most(weights: FloatArray, most: FloatArray) -> float:
-    used = weights > 0
-    return float(weights[used] @ most[used])

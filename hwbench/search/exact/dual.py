@@ -2,7 +2,7 @@
 
 For weights w >= 0, those of objectives adding up to 1, every architecture that keeps the limits has
 an objective of at least `min w @ scores - w_limits @ bounds`. One weight is found by intersecting
-lines, several by Kelley's cutting planes with HiGHS (scipy).
+lines, several by Kelley's cutting planes (1960).
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from typing import Final
 import numpy as np
 
 from hwbench.arrays import FloatArray
-from hwbench.errors import require
+from hwbench.search.exact.instance import Instance
 from hwbench.search.exact.relax import Cut, Relaxation
-from hwbench.search.exact.tables import Instance
+from hwbench.search.exact.simplex import highest_point
 
 __all__ = ["Dual", "maximise"]
 
 _MOST_CUTS: Final = 60
 _CLOSE: Final = 1e-10
+_CAP: Final = 1e3
+_DOUBT: Final = 1e-14
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +50,7 @@ def maximise(
     start: FloatArray | None = None,
 ) -> Dual:
     """Find weights with a bound as high as can be, or one above `stop`."""
-    n_objectives, bounds = instance.n_objectives, instance.bounds
+    n_objectives, bounds = instance.n_objectives, instance.loose_bounds
     weights = np.zeros(len(instance.base))
     weights[:n_objectives] = 1.0 / n_objectives
     first = relaxation.cut(weights)
@@ -62,7 +64,7 @@ def maximise(
 
 def _one_limit(instance: Instance, relaxation: Relaxation, first: Cut) -> Dual:
     """Maximise the lower envelope of lines over one weight (Newton's method on a concave curve)."""
-    bound = float(instance.bounds[0])
+    bound = float(instance.loose_bounds[0])
     cuts = [first]
     weights = np.array([1.0, 0.0])
     if first.scores[1] <= bound:
@@ -78,7 +80,7 @@ def _one_limit(instance: Instance, relaxation: Relaxation, first: Cut) -> Dual:
         weights = np.array([1.0, max(weight, 0.0)])
         cut = relaxation.cut(weights)
         cuts.append(cut)
-        value = cut.at(weights) - weights[1] * bound
+        value = _proven(instance, cut, weights)
         if value > best.bound:
             best = Dual(value, weights, ())
         crossing = low.at(weights) - weights[1] * bound
@@ -107,7 +109,7 @@ def _unreachable(instance: Instance, relaxation: Relaxation, cuts: list[Cut]) ->
     for weight in 10.0 ** np.arange(-3, 7) / max(abs(float(instance.bounds[0])), 1e-12):
         found = np.array([1.0, weight])
         cut = relaxation.cut(found)
-        bound = cut.at(found) - weight * float(instance.bounds[0])
+        bound = _proven(instance, cut, found)
         if bound > value:
             value, weights = bound, found
     return Dual(value, weights, tuple(cuts))
@@ -121,7 +123,7 @@ def _planes(
     start: FloatArray | None,
 ) -> Dual:
     n_objectives = instance.n_objectives
-    offsets = np.concatenate([np.zeros(n_objectives), instance.bounds])
+    offsets = np.concatenate([np.zeros(n_objectives), instance.loose_bounds])
     spread = np.ptp(instance.unary, axis=1).sum(axis=0) + np.ptp(instance.table, axis=(1, 2)).sum(
         axis=0
     )
@@ -136,7 +138,7 @@ def _planes(
     for _ in range(_MOST_CUTS):
         cut = relaxation.cut(weights)
         cuts.append(cut)
-        value = cut.at(weights) - float(weights @ offsets)
+        value = _proven(instance, cut, weights)
         if value > best.bound:
             best = Dual(value, weights, ())
         if best.bound > stop:
@@ -149,36 +151,34 @@ def _planes(
     return Dual(best.bound, best.weights, tuple(cuts))
 
 
+def _proven(instance: Instance, cut: Cut, weights: FloatArray) -> float:
+    """Return the bound on the objective that a cut for its own weights proves.
+
+    Large weights magnify rounding, so a little is taken off.
+    """
+    bounds = np.concatenate([np.zeros(instance.n_objectives), instance.loose_bounds])
+    doubt = float(weights @ (np.abs(cut.scores) + np.abs(bounds))) + abs(cut.extra)
+    return cut.at(weights) - float(weights @ bounds) - _DOUBT * doubt
+
+
 def _highest(instance: Instance) -> float:
     """Return a score that no architecture's objective exceeds."""
     highest = instance.base + instance.unary.max(axis=1).sum(axis=0)
     highest = highest + instance.table.max(axis=(1, 2)).sum(axis=0)
     most = float(highest[: instance.n_objectives].max())
-    return most + _CLOSE * abs(most)
+    return most + 1e-8 * abs(most)
 
 
 def _master(
     cuts: list[Cut], offsets: FloatArray, n_objectives: int, scale: FloatArray
 ) -> tuple[FloatArray, float]:
-    """Find the weights where the cuts promise most: a small linear programme."""
-    linprog = require("scipy.optimize", "search").linprog
+    """Find the weights where the cuts promise most."""
     scores = np.array([cut.scores for cut in cuts]) - offsets
     extra = np.array([cut.extra for cut in cuts])
     unit = max(float(np.abs(scores[:, :n_objectives]).max()), 1e-300)
-    rows = np.concatenate([np.ones((len(cuts), 1)), -scores * scale / unit], axis=1)
-    equal = np.arange(-1, len(scale))
-    equal = np.where((equal >= 0) & (equal < n_objectives), 1.0, 0.0)
-    found = linprog(
-        np.concatenate([[-1.0], np.zeros(len(scale))]),
-        A_ub=rows,
-        b_ub=extra / unit,
-        A_eq=equal[None, :],
-        b_eq=[1.0],
-        bounds=[(None, None)] + [(0.0, 1e4)] * len(scale),
-        method="highs",
-    )
-    if found.x is None:
+    found = highest_point(scores * scale / unit, extra / unit, n_sum=n_objectives, cap=_CAP)
+    if found is None:
         return scale, np.inf
-    weights = np.maximum(found.x[1:], 0.0) * scale
+    weights = found[0] * scale
     weights[:n_objectives] /= weights[:n_objectives].sum()
-    return weights, float(found.x[0]) * unit
+    return weights, found[1] * unit

@@ -14,12 +14,11 @@ import numpy as np
 
 from hwbench.arrays import BoolArray, FloatArray, Int64Array, IntArray
 from hwbench.search.exact.dominated import rivals, undominated
+from hwbench.search.exact.instance import ROUNDING, Instance
 from hwbench.search.exact.relax import PairForm, near
-from hwbench.search.exact.tables import Instance
 
 __all__ = ["Ceiling", "Found", "Search"]
 
-_ROUNDING: Final = 1e-12
 _LEAST_WEIGHT: Final = 1e-6
 _EXTRA: Final = 4
 
@@ -37,6 +36,15 @@ class Ceiling:
     weights: FloatArray
     most: float
     form: PairForm | None = None
+
+    @classmethod
+    def of(cls, weights: FloatArray, most: FloatArray, form: PairForm | None = None) -> Ceiling:
+        """Weigh the greatest values of the scores, `(J,)`, with room for rounding."""
+        used = weights > 0
+        parts = weights[used] * most[used]
+        total = float(parts.sum())
+        slack = ROUNDING * float(np.abs(parts).sum()) if np.isfinite(total) else 0.0
+        return cls(weights, total + slack, form)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +93,7 @@ class Search:
         self._dominance = dominance
         self._plain = [ceiling for ceiling in ceilings if ceiling.form is None]
         self._weights = np.array([c.weights for c in self._plain]).reshape(-1, len(instance.base))
-        most = np.array([ceiling.most for ceiling in self._plain])
-        self._most = most + _ROUNDING * np.abs(most)
+        self._most = np.array([ceiling.most for ceiling in self._plain])
         self._tails = self._suffix() if self._plain else []
         self._ranking = ceilings[0].weights
         self._pairs = [_PairLabels(instance, c, self._options) for c in ceilings if c.form]
@@ -222,7 +229,7 @@ class _PairLabels:
     def __init__(self, instance: Instance, ceiling: Ceiling, options: list[Int64Array]) -> None:
         form = ceiling.form
         assert form is not None
-        self.most = ceiling.most + _ROUNDING * abs(ceiling.most)
+        self.most = ceiling.most
         unary = [form.unary[layer, found] for layer, found in enumerate(options)]
         self._constant = form.constant
         self._unary = unary

@@ -16,7 +16,7 @@ from typing import final
 import numpy as np
 
 from hwbench.arrays import FloatArray, Int64Array
-from hwbench.search.exact.tables import Instance
+from hwbench.search.exact.instance import Instance
 
 __all__ = ["ChainRelaxation", "Cut", "PairForm", "PairRelaxation", "Relaxation", "relax"]
 

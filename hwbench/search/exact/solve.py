@@ -88,7 +88,8 @@ def _none_found(
     code = model.codes(close.best.c, close.best.choice[None, :])
     proven = outcome.exact
     proof = "no architecture keeps all limits" if proven else "the time ran out"
-    certificate = Certificate(math.nan, 0.0, SOLVER, time.perf_counter() - began, proof, proven)
+    gap = 0.0 if proven else math.inf
+    certificate = Certificate(math.nan, gap, SOLVER, time.perf_counter() - began, proof, proven)
     return _result(evaluator, code, certificate, feasible=False if proven else None)
 
 

@@ -15,9 +15,10 @@ from typing import Final
 import numpy as np
 
 from hwbench.arrays import FloatArray, Int64Array
-from hwbench.search.exact.branch import Node, Verify, better, labels, minimise, reduced, sharpen
+from hwbench.search.exact.branch import Node, Verify, better, labels, minimise, sharpen
 from hwbench.search.exact.certificate import TOLERANCE
 from hwbench.search.exact.dual import maximise
+from hwbench.search.exact.instance import ROUNDING, reduced
 from hwbench.search.exact.relax import relax
 from hwbench.search.exact.tables import Model
 
@@ -28,7 +29,6 @@ _WIDEST: Final = 1_000_000
 _MANY: Final = 120_000
 _FIRST_SHARE: Final = 1 / 64
 _NARROWEST: Final = 1e-7
-_ROUNDING: Final = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +54,8 @@ class Swept:
 
     Attributes:
         points: Non-dominated points, by ascending second score and descending first.
-        gap: By how much the first score of an architecture may lie below that of the points that
-            are no worse in the second, beyond the tolerance; 0 unless room or time ran out.
+        gap: By what share of its value an architecture may be better in the first objective than
+            the points that are no worse in the second; 0 unless room or time ran out.
     """
 
     points: tuple[Point, ...]
@@ -104,7 +104,7 @@ class Sweep:
         target = self._better(start.first)
         while low < end.second and target > end.first:
             if time.perf_counter() > self._deadline:
-                gap = max(gap, target - end.first)
+                gap = max(gap, self._share(target, end.first))
                 points.append(end)
                 break
             width = _WIDTH if step > smallest else _WIDEST
@@ -123,6 +123,12 @@ class Sweep:
 
     def _better(self, score: float) -> float:
         return better(score, self._tolerance, log=self._model.dimensions[0].log)
+
+    def _share(self, score: float, lower: float) -> float:
+        """Return by what share of its value a score may be undercut."""
+        if self._model.dimensions[0].log:
+            return float(np.expm1(score - lower))
+        return (score - lower) / max(abs(score), 1e-300)
 
     def _ends(self) -> tuple[Point, Point] | None:
         """Return the point that is best in the second objective, and that best in the first."""
@@ -160,8 +166,8 @@ class Sweep:
         """Find the points up to a second score that are better than a target in the first.
 
         Returns:
-            The points in order, the number of labels, and how much better than `target` points
-            that were not found may be.
+            The points in order, the number of labels, and by what share points that were not found
+            may be better than `target`.
         """
         found: list[Point] = []
         n_labels, missing = 0, 0.0
@@ -178,7 +184,7 @@ class Sweep:
             result = labels(node, target, width)
             n_labels += result.n_labels
             limit = node.dual.weights[node.instance.n_objectives :] @ bounds
-            missing = max(missing, target - float(result.dropped - limit))
+            missing = max(missing, self._share(target, float(result.dropped - limit)))
             found += self._points(node, result.choices, result.scores, target)
         return _staircase(found), n_labels, missing
 
@@ -189,7 +195,7 @@ class Sweep:
         instance, n_second = node.instance, self._n_second
         first = scores[:, self._goals].max(axis=1)
         second = scores[:, self._seconds].max(axis=1)
-        slack = _ROUNDING * np.abs(instance.bounds)
+        slack = ROUNDING * np.abs(instance.bounds)
         over = scores[:, instance.n_objectives :] - instance.bounds
         kept = np.flatnonzero(np.all(over <= slack, axis=1) & (first < target))
         sure = np.all(over[:, n_second:] <= -slack[n_second:], axis=1)

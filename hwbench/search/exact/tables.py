@@ -18,6 +18,7 @@ from hwbench.benchmark.engine import _RANGES
 from hwbench.benchmark.terms import Terms, terms_of
 from hwbench.search import limits
 from hwbench.search.exact.certificate import NoCertificateError
+from hwbench.search.exact.instance import Instance
 from hwbench.search.problem import Limit, Objective, Problem, column_name
 from hwbench.surrogates.layerwise_predictor import layer_index, n_combinations
 
@@ -25,7 +26,13 @@ if TYPE_CHECKING:
     from hwbench.benchmark import Benchmark
     from hwbench.spaces import Space
 
-__all__ = ["Dimension", "Instance", "Model", "dimensions_of", "limit_dimension", "model_of"]
+__all__ = [
+    "Dimension",
+    "Model",
+    "dimensions_of",
+    "limit_dimension",
+    "model_of",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,45 +60,6 @@ class Dimension:
         """List the pairs of layers that have a term together, the earlier layer first."""
         found = {(min(i, j), max(i, j)) for terms, _ in self.parts for i, j in terms.pairs.tolist()}
         return sorted(found)
-
-
-@dataclass(frozen=True, eq=False)
-class Instance:
-    """The problem that is left for one combination of shared choices.
-
-    With D layers, n choices a layer, J scores, E pairs:
-
-    Attributes:
-        c: Number of the combination.
-        base: `(J,)`.
-        unary: `D x n x J`.
-        pairs: `E x 2` layers, the earlier one first.
-        table: `E x n x n x J`.
-        n_objectives: How many scores are objectives: the greatest of them is minimised.
-        bounds: `(J - n_objectives,)` greatest scores allowed of the others.
-    """
-
-    c: int
-    base: FloatArray
-    unary: FloatArray
-    pairs: Int64Array
-    table: FloatArray
-    n_objectives: int
-    bounds: FloatArray
-
-    @property
-    def is_chain(self) -> bool:
-        """Whether only adjacent layers have terms together."""
-        return bool((self.pairs[:, 1] - self.pairs[:, 0] == 1).all())
-
-    def scores(self, p: Int64Array, /) -> FloatArray:
-        """Return the `N x J` scores of `N x D` choices."""
-        total = np.broadcast_to(self.base, (len(p), len(self.base))).copy()
-        for layer in range(self.unary.shape[0]):
-            total += self.unary[layer, p[:, layer]]
-        for (i, j), table in zip(self.pairs, self.table, strict=True):
-            total += table[p[:, i], p[:, j]]
-        return total
 
 
 @dataclass(frozen=True, eq=False)

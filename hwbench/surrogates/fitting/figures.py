@@ -156,10 +156,15 @@ def ceiling(data: Measured, held: Held, /) -> Figures:
 def _perfect(data: Measured, held: Held, errors: FloatArray) -> float:
     """Return the Kendall tau of a flawless surrogate, were all its errors noise of the machine.
 
-    The errors are dealt out anew among the architectures, on top of the predictions.
+    The errors are dealt out anew on top of the predictions, among the architectures of one
+    embedding: a machine's noise depends on how long it computes.
     """
-    clean = np.log(positive(held.predicted, data.y))
-    return kendall(clean + np.random.default_rng(0).permutation(errors), clean)
+    clean, rng = np.log(positive(held.predicted, data.y)), np.random.default_rng(0)
+    dealt = np.empty(len(errors))
+    for group in np.unique(data.group):
+        rows = data.group == group
+        dealt[rows] = rng.permutation(errors[rows])
+    return kendall(clean + dealt, clean)
 
 
 def _short(value: float) -> float | None:

@@ -115,6 +115,23 @@ def test_what_limits_a_cell(rng):
     assert found["split_half_kendall"] > 0.99
 
 
+def test_a_flawless_surrogate_is_judged_by_the_noise_of_each_width(rng):
+    """A narrow width full of noise beside a wide one free of it: the tau that the noise left.
+
+    Dealt out among both, the noise would fall where it does no harm.
+    """
+    data = measured(3000, noise=0.0)
+    narrow = data.group == 0
+    clean = np.where(narrow, rng.uniform(1.0, 1.1, 3000), rng.uniform(2.0, 20.0, 3000))
+    errors = rng.normal(0.0, 0.05, 3000) * narrow
+    data.y[:] = clean * np.exp(errors)
+    held = Held(np.arange(3000) % 5, clean, np.zeros(3000))
+    truth = stats.kendalltau(clean, data.y).statistic
+    assert ceiling(data, held)["kendall_if_perfect"] == pytest.approx(truth, abs=0.01)
+    mixed = stats.kendalltau(clean, clean * np.exp(rng.permutation(errors))).statistic
+    assert mixed > truth + 0.03
+
+
 def test_no_machine_no_drift(rng):
     data = measured(300, repeats=1, timed=False)
     assert set(ceiling(data, held_of(data, rng.normal(size=300)))) == {"error_sd"}

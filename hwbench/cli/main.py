@@ -52,6 +52,18 @@ COMMANDS: dict[str, Entry] = {
     "search": Entry(
         "Ask", "hwbench.cli.search", "search", "Find the best architectures within limits."
     ),
+    "study": Entry(
+        "Ask",
+        "hwbench.cli.study",
+        "study",
+        "Compare search methods over seeds, problems and devices.",
+    ),
+    "report": Entry(
+        "Ask",
+        "hwbench.cli.report",
+        "report",
+        "Show a search or a study as one HTML page and plots.",
+    ),
     "devices": Entry(
         "Look", "hwbench.cli.devices", "devices", "List the devices of the benchmarks."
     ),

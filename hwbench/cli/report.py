@@ -1,0 +1,74 @@
+"""`hwbench report`: one HTML page of a search or a study, and plots for papers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hwbench.cli._output import command, json_option, write_fields, write_json
+
+__all__ = ["report"]
+
+
+@command(
+    "report",
+    examples=[
+        "hwbench report run/",
+        "hwbench report study/ --out page.html --plots plots/",
+        "hwbench report run/ --plots plots/ --format pdf",
+    ],
+)
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The page.  [default: report.html in FOLDER]",
+)
+@click.option(
+    "--plots",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write plots to this folder, too (extra [report]).",
+)
+@click.option(
+    "--format",
+    "suffix",
+    type=click.Choice(["png", "pdf", "svg"]),
+    default="png",
+    show_default=True,
+    help="Of the plots.",
+)
+@click.option("--bundle", help="Name or folder of the benchmark, if it has moved.")
+@click.option(
+    "--exact/--no-exact", "prove", default=True, help="Work out the exact front of a run."
+)
+@json_option
+def report(
+    folder: Path,
+    out: Path | None,
+    plots: Path | None,
+    suffix: str,
+    bundle: str | None,
+    prove: bool,
+    as_json: bool,
+) -> None:
+    """Show a search or a study as one HTML page and plots.
+
+    FOLDER is what `hwbench search --out` or `hwbench study run --out` wrote. The page is one file
+    that loads nothing from the network: the front on axes of your choice, limits as sliders, every
+    architecture with its metrics on all devices.
+    """
+    from hwbench.report import read, write_page
+
+    found = read(folder, bundle=bundle, prove=prove)
+    written = [write_page(found, out or folder / "report.html")]
+    if plots is not None:
+        from hwbench.report.plots import write_plots
+
+        written += write_plots(found, plots, suffix=suffix)
+    if as_json:
+        write_json({"title": found.title, "files": [str(path) for path in written]})
+        return
+    write_fields({"page": str(written[0])})
+    if written[1:]:
+        write_fields({"plots": ", ".join(str(path) for path in written[1:])})

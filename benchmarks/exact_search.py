@@ -23,7 +23,7 @@ BLOCK = 500_000
 
 def limit(bench: Benchmark, metric: str, device: str, share: float) -> str:
     low, high = reachable(bench, metric, device)
-    return f"{metric}={low + share * (high - low)!r}"
+    return f"{metric}={float(low + share * (high - low))!r}"
 
 
 def optimum_problems(bench: Benchmark, device: str, metrics: list[str]) -> list[Problem]:
@@ -77,11 +77,7 @@ def check_random(bench: Benchmark, device: str, n: int) -> None:
     near = np.concatenate([bench.space.neighbours(code) for code in front.codes])
     closest, seen = np.inf, 0
     for start in range(-len(near), n, BLOCK):
-        if start < 0:
-            codes = near
-        else:
-            uniform = "architectures" if start // BLOCK % 2 else "choices"
-            codes = bench.space.sample_codes(min(BLOCK, n - start), rng, uniform=uniform)
+        codes = near if start < 0 else bench.space.sample_codes(min(BLOCK, n - start), rng)
         points = evaluator.evaluate(codes).objectives
         place = np.searchsorted(front.objectives[:, 0], points[:, 0] * (1 + 1e-10), side="right")
         closest = min(closest, float((points[:, 1] / bounds[place]).min()) if seen else np.inf)

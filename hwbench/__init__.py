@@ -30,6 +30,7 @@ _LAZY: dict[str, str | None] = {
     "data": None,
     "surrogates": None,
     "benchmark": None,
+    "search": None,
 }
 
 __all__ = [

@@ -33,6 +33,8 @@ PURPOSES = {
     "fit": "import raw data, fit surrogates, export them to ONNX",
     "profile": "measure latency, energy and memory on this machine",
     "train": "train a supernet",
+    "search": "run studies, compare fronts, test differences between methods",
+    "adapters": "search with pymoo or optuna",
     "report": "draw plots",
     "spaces": "export a search space to ConfigSpace",
     "dev": "run the tests and checks of hwbench itself",

@@ -15,7 +15,7 @@ from hwbench.errors import require
 from hwbench.search.evaluator import Evaluator
 
 if TYPE_CHECKING:
-    from pymoo.core.problem import (  # type: ignore[import-untyped]
+    from pymoo.core.problem import (
         Problem as PymooProblem,
     )
 

@@ -191,7 +191,9 @@ def _tests(ranking: Mapping[str, Any]) -> str:
         words.append(f"Friedman p = {ranking['friedman_p']:.2g}")
     if ranking["critical_difference"] is not None:
         words.append(f"critical difference {ranking['critical_difference']:.2f}")
-    if ranking["groups"]:
+    if not ranking["testable"]:
+        words.append("too few for tests of pairs")
+    elif ranking["groups"]:
         alike = "; ".join(", ".join(group) for group in ranking["groups"])
         words.append(f"not told apart: {alike}")
     return ", ".join(words)

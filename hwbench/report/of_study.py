@@ -58,7 +58,9 @@ def sentence(ranking: Ranking, /) -> str:
     text = f"Mean rank over {ranking.n_problems} problems, 1 is best: {ranks}."
     if ranking.critical_difference is not None:
         text += f" Critical difference {ranking.critical_difference:.2f} (Nemenyi)."
-    if ranking.groups:
+    if not ranking.testable:
+        text += " The problems are too few for tests of pairs."
+    elif ranking.groups:
         alike = "; ".join(", ".join(group) for group in ranking.groups)
         text += f" Not told apart (Wilcoxon, Holm, {ranking.alpha:g}): {alike}."
     return text

@@ -21,6 +21,7 @@ from hwbench.spaces.choice import to_text
 __all__ = ["page_data"]
 
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+_FINEST: Final = 1 / 400  # of the extent of a front: what the eye tells apart on the page
 _OTHERS: Final = 0.4  # share of the page for architectures that are on no front
 
 
@@ -86,11 +87,31 @@ def _problem(
         "methods": list(member.fronts),
         "points": _rows(member.codes, number),
         "exact": _rows(member.exact, number),
+        "line": _line(chapter),
         "found": {str(point): methods for point, methods in found.items()},
         "curves": [_curve(curve, chapter) for curve in traces],
         "measure": measure(chapter),
         "figures": _figures(report, chapter),
     }
+
+
+def _line(chapter: Chapter) -> list[list[float | int | None]]:
+    """Return places of the exact front of two objectives as shown, too close ones left out."""
+    goals = chapter.problem.objectives
+    if chapter.exact is None or len(goals) != 2:
+        return []
+    points = chapter.points(chapter.exact)
+    step = np.ptp(points, axis=0) * _FINEST
+    kept: list[int] = []
+    for k in range(len(points)):
+        if kept and np.all(np.abs(points[k] - points[kept[-1]]) <= step):
+            continue
+        if kept and kept[-1] != k - 1:
+            kept.append(k - 1)  # the near side of a jump
+        kept.append(k)
+    kept = list(dict.fromkeys([*kept, len(points) - 1]))
+    signs = np.array([goal.sign for goal in goals])
+    return [_numbers(place) for place in points[kept] * signs]
 
 
 def _figures(report: Report, chapter: Chapter) -> dict[str, object]:

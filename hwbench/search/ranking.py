@@ -48,9 +48,21 @@ class Ranking:
     alpha: float
 
     @property
+    def testable(self) -> bool:
+        """Whether there are problems enough for a pair to differ at `alpha` at all.
+
+        The smallest p-value of Wilcoxon's test with n problems is 2^(1 - n); Holm's correction
+        multiplies it by the number of pairs.
+        """
+        return bool(self.pairs) and 2.0 ** (1 - self.n_problems) * len(self.pairs) <= self.alpha
+
+    @property
     def groups(self) -> tuple[tuple[str, ...], ...]:
-        """Largest sets of methods, neighbours in rank, that no pair test tells apart."""
-        names = list(self.mean_ranks)
+        """Largest sets of methods, neighbours in rank, that no pair test tells apart.
+
+        Empty if the problems are too few to tell anything (see `testable`).
+        """
+        names = list(self.mean_ranks) if self.testable else []
         found: list[tuple[str, ...]] = []
         for start in range(len(names)):
             end = start + 1
@@ -73,6 +85,7 @@ class Ranking:
             "pairs": [[better, worse, p] for (better, worse), p in self.pairs.items()],
             "critical_difference": self.critical_difference,
             "alpha": self.alpha,
+            "testable": self.testable,
             "groups": [list(group) for group in self.groups],
         }
 

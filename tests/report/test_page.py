@@ -9,8 +9,9 @@ import pytest
 from hwbench.errors import DataError
 from hwbench.report import Chapter, Report, read, write_page
 from hwbench.report.columns import Columns
+from hwbench.report.drawing import COLOURS
 from hwbench.report.html import MOST_BYTES, page, safe_json
-from hwbench.search import BenchmarkEvaluator, Problem, exact, limits, run
+from hwbench.search import BenchmarkEvaluator, Problem, exact, indicators, limits, run
 
 
 def data_of(text):
@@ -92,6 +93,23 @@ def test_the_exact_front_is_in_the_page(text, bench, problem):
     codes = {found["codes"][point] for point in found["problems"][0]["exact"]}
     expected = exact.pareto(bench, problem).codes
     assert codes == {"".join(str(i) for i in code) for code in expected}
+
+
+def test_the_exact_line_keeps_the_jumps(text, bench, problem):
+    line = np.array(data_of(text)["problems"][0]["line"])
+    points = exact.pareto(bench, problem).objectives
+    extent = np.ptp(points, axis=0)
+    for point in points:  # each is near one that is drawn
+        assert (np.abs(line - point) <= extent * 0.003).all(axis=1).any()
+    # Hypervolume of what is drawn: nothing is promised that is not there, little is missing.
+    scaled, drawn = (points - points.min(axis=0)) / extent, (line - points.min(axis=0)) / extent
+    volumes = [indicators.hypervolume(found, ref=[1.1, 1.1]) for found in (scaled, drawn)]
+    assert volumes[1] == pytest.approx(volumes[0], rel=2e-3)
+
+
+def test_page_and_plots_share_their_colours(text):
+    (found,) = re.findall(r"const COLOURS = (\[.*?\]);", text, re.S)
+    assert tuple(json.loads(found)) == COLOURS
 
 
 def test_the_space_is_told_with_texts(text, bench):

@@ -59,6 +59,15 @@ def test_groups_of_methods_that_do_not_differ(rng):
     assert found.pairs["best", found.groups[0][0]] < 0.001
 
 
+def test_few_problems_cannot_tell_pairs_apart():
+    scores = {name: np.arange(4.0) + k for k, name in enumerate("abc")}
+    found = ranking.rank(scores, higher_is_better=True)
+    assert min(found.pairs.values()) == pytest.approx(3 * 2.0 ** (1 - 4))  # the least there is
+    assert (found.testable, found.groups) == (False, ())
+    more = {name: np.arange(9.0) + k for k, name in enumerate("abc")}
+    assert ranking.rank(more, higher_is_better=True).testable
+
+
 def test_lower_may_be_better():
     found = ranking.rank({"a": [1.0, 2.0], "b": [2.0, 3.0]}, higher_is_better=False)
     assert found.mean_ranks == {"a": 1.0, "b": 2.0}

@@ -48,12 +48,21 @@ function clear(svg, width, height) {
 
 /* A line that keeps its level until the next point: what a front attains. */
 function staircase(points, x, y, sx, sy) {
-  const falls = COLUMNS[x].direction !== "maximize";
-  const ordered = falls ? points : points.slice().reverse();
-  return ordered.map((point, k) => {
-    const px = sx(value(point, x)), py = sy(value(point, y));
-    if (!k) return `M${px} ${py}`;
-    return falls ? `H${px}V${py}` : `V${py}H${px}`;
+  return points.map((point, k) => {
+    const px = sx(value(point, x)).toFixed(1), py = sy(value(point, y)).toFixed(1);
+    return k ? `H${px}V${py}` : `M${px} ${py}`;
+  }).join("");
+}
+
+/* The exact front from its own finer list of places; those in view only. */
+function exactLine(state, sx, sy) {
+  const swap = state.problem.objectives[0] === state.x;
+  const falls = COLUMNS[state.x].direction !== "maximize";
+  const places = state.problem.line.map((place) => swap ? place : [place[1], place[0]])
+    .sort((a, b) => falls ? a[0] - b[0] : b[0] - a[0]);
+  return places.map((place, k) => {
+    const px = sx(place[0]), py = sy(place[1]);
+    return k ? `H${px.toFixed(1)}V${py.toFixed(1)}` : `M${px.toFixed(1)} ${py.toFixed(1)}`;
   }).join("");
 }
 
@@ -87,8 +96,7 @@ function drawScatter(state) {
       svg.append(draw("path", {class: "front", d: staircase(state.front, x, y, sx, sy)}));
     }
     if (level === 2 && exactShown(state)) {
-      const exact = front(state.problem.exact, x, y);
-      svg.append(draw("path", {class: "exact", d: staircase(exact, x, y, sx, sy)}));
+      svg.append(draw("path", {class: "exact", d: exactLine(state, sx, sy)}));
     }
     for (const point of points) {
       const place = {point: point, level: level, x: sx(value(point, x)), y: sy(value(point, y))};

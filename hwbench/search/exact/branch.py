@@ -17,7 +17,7 @@ import numpy as np
 from hwbench.arrays import BoolArray, Codes, FloatArray, Int64Array
 from hwbench.search.exact.certificate import TOLERANCE
 from hwbench.search.exact.dual import Dual, maximise
-from hwbench.search.exact.instance import ROUNDING, Instance, reduced
+from hwbench.search.exact.instance import Instance, reduced
 from hwbench.search.exact.labels import Ceiling, Found, Search
 from hwbench.search.exact.relax import PairRelaxation, Relaxation, relax
 from hwbench.search.exact.tables import Model
@@ -98,10 +98,9 @@ class _Best:
         """Take the best of some architectures that keeps the limits, if it is better."""
         goals = scores[:, : instance.n_objectives].max(axis=1)
         limits = scores[:, instance.n_objectives :]
-        slack = ROUNDING * np.abs(instance.bounds)
-        possible: BoolArray = np.all(limits <= instance.bounds + slack, axis=1)
+        possible: BoolArray = np.all(limits <= instance.loose_bounds, axis=1)
         possible = possible & (goals < self.score)
-        certain: BoolArray = np.all(limits <= instance.bounds - slack, axis=1)
+        certain: BoolArray = np.all(limits <= instance.tight_bounds, axis=1)
         for place in np.flatnonzero(possible)[np.argsort(goals[possible], kind="stable")]:
             choice = choices[place]
             code = self.model.codes(instance.c, choice[None, :])

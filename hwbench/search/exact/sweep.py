@@ -18,7 +18,7 @@ from hwbench.arrays import FloatArray, Int64Array
 from hwbench.search.exact.branch import Node, Verify, better, labels, minimise, sharpen
 from hwbench.search.exact.certificate import TOLERANCE
 from hwbench.search.exact.dual import maximise
-from hwbench.search.exact.instance import ROUNDING, reduced
+from hwbench.search.exact.instance import reduced
 from hwbench.search.exact.relax import relax
 from hwbench.search.exact.tables import Model
 
@@ -87,7 +87,6 @@ class Sweep:
         self._model, self._n_second = model, n_second
         self._tolerance = max(tolerance, TOLERANCE)
         self._verify, self._deadline = verify, deadline
-        self._goals = slice(0, model.n_objectives)
         self._seconds = slice(model.n_objectives, model.n_objectives + n_second)
         self._nodes: list[Node] = []
 
@@ -155,7 +154,7 @@ class Sweep:
             whole = self._model.instance(c)
             bounds = whole.bounds.copy()
             bounds[: self._n_second] = most
-            instance = reduced(replace(whole, bounds=bounds), always=self._n_second)
+            instance = reduced(replace(whole, bounds=bounds, n_held=self._n_second))
             if instance is not None:
                 relaxation = relax(instance)
                 dual = maximise(instance, relaxation)
@@ -173,7 +172,7 @@ class Sweep:
         n_labels, missing = 0, 0.0
         for node in self._nodes:
             bounds = node.instance.bounds.copy()
-            bounds[: self._n_second] = high
+            bounds[: node.instance.n_held] = high
             node.instance = replace(node.instance, bounds=bounds)
             node.dual = maximise(node.instance, node.relaxation, start=node.dual.weights)
             node.bound = node.dual.bound
@@ -192,13 +191,12 @@ class Sweep:
         self, node: Node, choices: Int64Array, scores: FloatArray, target: float
     ) -> list[Point]:
         """Return the non-dominated ones among the architectures of a node."""
-        instance, n_second = node.instance, self._n_second
-        first = scores[:, self._goals].max(axis=1)
-        second = scores[:, self._seconds].max(axis=1)
-        slack = ROUNDING * np.abs(instance.bounds)
-        over = scores[:, instance.n_objectives :] - instance.bounds
-        kept = np.flatnonzero(np.all(over <= slack, axis=1) & (first < target))
-        sure = np.all(over[:, n_second:] <= -slack[n_second:], axis=1)
+        instance = node.instance
+        k, held = instance.n_objectives, instance.n_held
+        first, second = scores[:, :k].max(axis=1), scores[:, k : k + held].max(axis=1)
+        limits = scores[:, k:]
+        kept = np.flatnonzero(np.all(limits <= instance.loose_bounds, axis=1) & (first < target))
+        sure = np.all(limits[:, held:] <= instance.tight_bounds[held:], axis=1)
         if self._verify is not None:
             doubtful = kept[~sure[kept]]
             codes = self._model.codes(instance.c, choices[doubtful])

@@ -22,7 +22,7 @@ __all__ = ["COLOURS", "EXACT", "GREY", "Axis"]
 
 COLOURS: Final = (
     *("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#8c6bb1"),
-    *("#999933", "#882255", "#44aa99", "#6b7280", "#b07aa1"),
+    *("#999933", "#b3446c", "#44aa99", "#6b7280", "#b07aa1"),
 )
 """Those of the page; told apart with most kinds of colour blindness (Okabe and Ito first)."""
 EXACT: Final = "#c2410c"

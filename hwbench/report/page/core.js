@@ -4,7 +4,7 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const COLUMNS = DATA.columns;             // [{key, label, unit, direction, metric, device}]
 const COLOURS = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#8c6bb1",
-                 "#999933", "#882255", "#44aa99", "#6b7280", "#b07aa1"];
+                 "#999933", "#b3446c", "#44aa99", "#6b7280", "#b07aa1"];
 const SHOWN = {
   "s": [["ns", 1e-9], ["us", 1e-6], ["ms", 1e-3], ["s", 1]],
   "J": [["nJ", 1e-9], ["uJ", 1e-6], ["mJ", 1e-3], ["J", 1], ["kJ", 1e3], ["MJ", 1e6]],

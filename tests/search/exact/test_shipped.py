@@ -7,6 +7,7 @@ from hwbench.benchmark import load, names
 from hwbench.search import BenchmarkEvaluator, Problem
 from hwbench.search.exact import pareto, reachable, solve
 from hwbench.surrogates.layerwise_predictor import LayerwisePredictor
+from tests.search.exact import brute
 
 DEVICE = "h100"
 
@@ -56,6 +57,26 @@ def test_no_random_architecture_lies_below_the_front(rng):
     place = np.searchsorted(front.objectives[:, 0], points[:, 0] * (1 + 1e-10), side="right")
     least = np.concatenate([[np.inf], front.objectives[:, 1]])[place]
     assert (points[:, 1] >= least * (1 - 1e-10)).all()
+
+
+def test_equals_every_architecture_with_some_choices_fixed():
+    bench = shipped("gpt-s")
+    fix = ["embed_dim=768", "n_layer=10", "mlp_ratio=2"]
+    problem = Problem.parse(
+        bench, minimize=["perplexity,latency"], devices=[DEVICE], fix=fix, max=["energy=1.9J"]
+    )
+    heads = np.indices((3,) * 10, dtype=np.uint8).reshape(10, -1).T
+    codes = np.zeros((2, len(heads), bench.space.n_choices), dtype=np.uint8)
+    codes[..., 0] = 2  # embed_dim 768; depth and ratio keep their first value
+    codes[1, :, 2] = 1
+    codes[..., 15:25] = heads
+    codes = codes.reshape(-1, bench.space.n_choices)
+    assert len(codes) == problem.subspace.size()
+    truth = BenchmarkEvaluator(bench, problem).evaluate(codes)
+    points = truth.objectives[truth.violations == 0]
+    assert 0 < len(points) < len(codes)
+    found = pareto(bench, problem)
+    assert found.objectives == pytest.approx(brute.pairwise_front(points), rel=1e-9)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6])

@@ -58,13 +58,11 @@ def report(
     that loads nothing from the network: the front on axes of your choice, limits as sliders, every
     architecture with its metrics on all devices.
     """
-    from hwbench.report import read, write_page
+    from hwbench.report import read, write_page, write_plots
 
     found = read(folder, bundle=bundle, prove=prove)
     written = [write_page(found, out or folder / "report.html")]
     if plots is not None:
-        from hwbench.report.plots import write_plots
-
         written += write_plots(found, plots, suffix=suffix)
     if as_json:
         write_json({"title": found.title, "files": [str(path) for path in written]})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from hwbench.report.chapter import Chapter, Report
 from hwbench.report.html import write_page
+from hwbench.report.plots import write_plots
 from hwbench.report.reading import read
 
-__all__ = ["Chapter", "Report", "read", "write_page"]
+__all__ = ["Chapter", "Report", "read", "write_page", "write_plots"]

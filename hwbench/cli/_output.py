@@ -41,6 +41,8 @@ class Command(click.Command):
     """
 
     def __init__(self, *args: object, examples: Sequence[str] = (), **kwargs: object) -> None:
+        # Said here, too: click keeps the help option of the context that asks for it first.
+        kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # click's own signature
         self.examples = tuple(examples)
 

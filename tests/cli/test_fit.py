@@ -159,7 +159,8 @@ def interrupt(running):
     return "it did not end"
 
 
-@pytest.mark.slow  # fails about once in 25 runs on a busy machine: the fit does not end (known defect)
+# Known defect: about once in 25 runs on a busy machine the fit does not end on Ctrl-C.
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_fitted(write, recipe, fit, tmp_path):
     """A quick cell and one that would take days: interrupted, the quick one is kept."""
     write()

@@ -126,23 +126,24 @@ def crowding(objectives: ArrayLike, front: ArrayLike, /) -> FloatArray:
     distance = np.zeros(n)
     if n == 0:
         return distance
-    for k in range(m):
-        order = np.lexsort((points[:, k], number))
-        values, group = points[order, k], number[order]
-        edge = np.flatnonzero(np.diff(group)) + 1
-        starts, ends = np.r_[0, edge], np.r_[edge, n]
-        sizes = ends - starts
-        extent = np.repeat(values[ends - 1] - values[starts], sizes)
-        gaps = np.diff(values)
+    # Sorted by front, the fronts lie in the same places for every objective.
+    group = np.sort(number)
+    edge = np.flatnonzero(group[1:] != group[:-1]) + 1
+    starts, stops = np.concatenate([[0], edge]), np.concatenate([edge, [n]])
+    sizes = stops - starts
+    small = np.repeat(sizes <= 2, sizes)
+    for column in points.T:
+        order = np.lexsort((column, number))
+        values = column[order]
+        extent = np.repeat(values[stops - 1] - values[starts], sizes)
+        gaps = values[1:] - values[:-1]
         around = np.zeros(n)
         around[1:] += gaps
         around[:-1] += gaps
-        around[starts] = around[ends - 1] = np.inf
-        some = extent > 0.0
-        around[some] /= extent[some]
-        around[~some] = 0.0
-        around[np.repeat(sizes <= 2, sizes)] = np.inf
-        distance[order] += around
+        around[starts] = around[stops - 1] = np.inf
+        relative = np.divide(around, extent, out=np.zeros(n), where=extent > 0.0)
+        relative[small] = np.inf
+        distance[order] += relative
     distance /= m
     return distance
 

@@ -7,20 +7,23 @@ asking for all 9 later costs the other two thirds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, final
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar, final
 
 import numpy as np
 
 from hwbench.arrays import Codes, FloatArray, Int64Array
 from hwbench.search.evaluator import Evaluation, Evaluator
-from hwbench.search.methods.method import keys
+from hwbench.search.methods.method import first_rows, keys
 from hwbench.search.problem import column_name
 
 __all__ = ["Memo", "Stored"]
 
 Stored = Mapping[tuple[bytes, int], list[float]]
 """Code and fidelity (0: in full) -> objectives, violation and values of an evaluation."""
+
+_ROOM: Final = 256
+_Array = TypeVar("_Array", Codes, Int64Array, FloatArray)
 
 
 @final
@@ -42,17 +45,19 @@ class Memo:
         self._stored: Final = stored or {}
         self._names: Final = tuple(column_name(*c) for c in evaluator.problem.columns)
         self._m: Final = len(evaluator.problem.objectives)
-        self._rows: dict[tuple[bytes, int], int] = {}
+        self._rows: dict[int, dict[bytes, int]] = {}  # fidelity -> code -> number
         self._reached: dict[bytes, int] = {}
         self._repeats = 0
-        self._codes: list[Codes] = []
-        self._fidelities: list[int] = []
-        self._numbers = np.zeros((256, self._m + 1 + len(self._names)))
+        self._distinct = 0
+        # One row an evaluation, with room for more.
+        self._codes: Codes = np.zeros((_ROOM, evaluator.space.n_choices), dtype=np.uint8)
+        self._fidelities: Int64Array = np.zeros(_ROOM, dtype=np.int64)
+        self._numbers: FloatArray = np.zeros((_ROOM, self._m + 1 + len(self._names)))
 
     @property
     def distinct(self) -> int:
         """Number of evaluations made: distinct pairs of an architecture and a fidelity."""
-        return len(self._rows)
+        return self._distinct
 
     @property
     def unit(self) -> int:
@@ -72,16 +77,17 @@ class Memo:
             ProblemError: As `Evaluator.evaluate`.
         """
         level = fidelity or 0
-        asked = [(key, level) for key in keys(codes)]
-        fresh: dict[tuple[bytes, int], int] = {}
-        for row, key in enumerate(asked):
-            if key not in self._rows:
-                fresh.setdefault(key, row)
+        known = self._rows.setdefault(level, {})
+        asked = keys(codes)
+        fresh = first_rows(asked, known)
         if fresh:
-            self._add(codes, fresh, fidelity)
+            names = [asked[row] for row in fresh]
+            numbers = range(self._distinct, self._distinct + len(fresh))
+            self._add(codes[fresh], names, fidelity)
+            known.update(zip(names, numbers, strict=True))
+            self._repeats += self._cost(names, level or self.unit)
         self.calls += len(codes)
-        rows = [self._rows[key] for key in asked]
-        return self._evaluation(self._numbers[rows])
+        return self._evaluation(self._numbers[[known[key] for key in asked]])
 
     def since(self, start: int, /) -> tuple[Codes, Int64Array, FloatArray]:
         """Return the evaluations from number `start` on, in the order in which they were made.
@@ -90,45 +96,54 @@ class Memo:
             Codes `n x n_choices`, fidelities `(n,)` (0: in full), and numbers: objectives,
             violation and values side by side.
         """
-        width = self.evaluator.space.n_choices
-        rows = self._codes[start:]
-        codes = np.stack(rows) if rows else np.zeros((0, width), dtype=np.uint8)
-        levels = np.array(self._fidelities[start:], dtype=np.int64)
-        return codes, levels, self._numbers[start : self.distinct].copy()
+        rows = slice(start, self._distinct)
+        return self._codes[rows].copy(), self._fidelities[rows].copy(), self._numbers[rows].copy()
 
     def all(self) -> Evaluation:
         """Return all evaluations in the order in which they were made."""
-        return self._evaluation(self._numbers[: self.distinct])
+        return self._evaluation(self._numbers[: self._distinct])
 
-    def _add(
-        self, codes: Codes, fresh: Mapping[tuple[bytes, int], int], fidelity: int | None
-    ) -> None:
-        start, count = self.distinct, len(fresh)
-        while len(self._numbers) < start + count:
-            self._numbers = np.concatenate([self._numbers, np.zeros_like(self._numbers)])
-        missing = [
-            (i, row) for i, (key, row) in enumerate(fresh.items()) if key not in self._stored
-        ]
-        for i, key in enumerate(fresh):
-            if key in self._stored:
-                self._numbers[start + i] = self._stored[key]
-        if missing:
-            places, rows = (list(column) for column in zip(*missing, strict=True))
-            found = self.evaluator.evaluate(codes[rows], fidelity=fidelity, seed=self._seed)
-            into = start + np.array(places)
-            self._numbers[into, : self._m] = found.objectives
-            self._numbers[into, self._m] = found.violations
-            for k, name in enumerate(self._names):
-                self._numbers[into, self._m + 1 + k] = found.values[name]
-        for key, row in fresh.items():
-            self._rows[key] = len(self._rows)
-            self._codes.append(codes[row].copy())
-            self._fidelities.append(key[1])
-            before, cost = self._reached.get(key[0], 0), key[1] or self.unit
-            self._repeats += max(cost - before, 0)
-            self._reached[key[0]] = max(cost, before)
+    def _add(self, codes: Codes, names: Sequence[bytes], fidelity: int | None) -> None:
+        """Evaluate distinct new architectures, or take up what is stored, and number them."""
+        rows = slice(self._distinct, self._distinct + len(codes))
+        while len(self._numbers) < rows.stop:
+            self._codes, self._fidelities = _twice(self._codes), _twice(self._fidelities)
+            self._numbers = _twice(self._numbers)
+        self._codes[rows], self._fidelities[rows] = codes, fidelity or 0
+        numbers = self._numbers[rows]
+        stored = [self._stored.get((name, fidelity or 0)) for name in names] if self._stored else []
+        for row, found in enumerate(stored):
+            if found is not None:
+                numbers[row] = found
+        missing = [row for row, found in enumerate(stored) if found is None]
+        if missing or not stored:
+            asked = missing if stored else slice(None)
+            numbers[asked] = self._ask(codes[asked], fidelity)
+        self._distinct = rows.stop
+
+    def _ask(self, codes: Codes, fidelity: int | None) -> FloatArray:
+        """Return objectives, violation and values side by side."""
+        found = self.evaluator.evaluate(codes, fidelity=fidelity, seed=self._seed)
+        values = [found.values[name] for name in self._names]
+        return np.column_stack([found.objectives, found.violations, *values])
+
+    def _cost(self, names: Sequence[bytes], level: int) -> int:
+        """Return what is to be paid for new evaluations: what lies beyond those at less."""
+        if self.evaluator.most is None:
+            return len(names)
+        total = 0
+        for name in names:
+            before = self._reached.get(name, 0)
+            self._reached[name] = max(level, before)
+            total += max(level - before, 0)
+        return total
 
     def _evaluation(self, numbers: FloatArray) -> Evaluation:
         m = self._m
         values = {name: numbers[:, m + 1 + k] for k, name in enumerate(self._names)}
         return Evaluation(numbers[:, :m].copy(), numbers[:, m].copy(), values)
+
+
+def _twice(array: _Array) -> _Array:
+    """Return a copy with as much room again."""
+    return np.concatenate([array, np.zeros_like(array)])

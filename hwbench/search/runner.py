@@ -18,7 +18,7 @@ from hwbench.errors import SchemaError
 from hwbench.search.evaluator import Evaluator
 from hwbench.search.memo import Memo
 from hwbench.search.methods import registry
-from hwbench.search.methods.method import Method
+from hwbench.search.methods.method import Method, keys
 from hwbench.search.methods.registry import Setting
 from hwbench.search.problem import ProblemError
 from hwbench.search.run import ARRAYS, Run, identity, read_record, write_record
@@ -218,9 +218,9 @@ class _Journal:
         """Append the evaluations from number `start` on that are not there yet."""
         codes, levels, numbers = memo.since(start)
         rows = [
-            (code.tobytes().hex(), level, line)
-            for code, level, line in zip(codes, levels.tolist(), numbers.tolist(), strict=True)
-            if (code.tobytes(), level) not in self.stored
+            (key.hex(), level, line)
+            for key, level, line in zip(keys(codes), levels.tolist(), numbers.tolist(), strict=True)
+            if (key, level) not in self.stored
         ]
         if rows:
             self._file.write(json.dumps(rows).encode() + b"\n")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -78,16 +79,22 @@ class Layout:
             if array.size:
                 raise SpaceError(f"codes must be integers, got {array.dtype}")
             return array.astype(np.int64)
-        if (array >= self.cardinalities).any() or (array.dtype.kind == "i" and (array < 0).any()):
+        # Bytes with bytes compare ten times faster than after a cast.
+        last = self._last if array.dtype == np.uint8 else self.cardinalities - 1
+        if (array > last).any() or (array.dtype.kind == "i" and (array < 0).any()):
             raise self._out_of_range(array)
         return array
 
     def canonical(self, codes: ArrayLike, /) -> Codes:
         """Return a checked copy with inactive entries at 0, as bytes."""
         array = self.check(codes).astype(np.uint8)
-        if self.depth_column is not None:
-            array *= self.active[array[..., self.depth_column]]
+        self.clear(array)
         return array
+
+    def clear(self, codes: Codes, /) -> None:
+        """Set the inactive entries of checked codes to 0, in place."""
+        if self.depth_column is not None:
+            codes *= self.rows(codes)
 
     def rows(self, codes: IntArray, /) -> BoolArray:
         """Return `... x n_choices`, true where a checked code is active."""
@@ -99,6 +106,11 @@ class Layout:
         """Return the columns of the layered choice with this number."""
         start = self.n_shared + choice * self.max_depth
         return slice(start, start + self.max_depth)
+
+    @cached_property
+    def _last(self) -> Codes:
+        """The last index of each column."""
+        return (self.cardinalities - 1).astype(np.uint8)
 
     def _out_of_range(self, array: IntArray) -> SpaceError:
         bad = (array < 0) | (array >= self.cardinalities)

@@ -29,8 +29,7 @@ def random_codes(layout: Layout, n: int, rng: np.random.Generator, /, *, uniform
         chances = np.array([size / total for size in sizes])
         depths = rng.choice(len(sizes), size=n, p=chances / chances.sum())
         codes[:, layout.depth_column] = depths
-    if layout.depth_column is not None:
-        codes *= layout.rows(codes)
+    layout.clear(codes)
     return codes
 
 
@@ -53,12 +52,15 @@ def mutate(
     """Change each active choice of `n x n_choices` codes at random. See `Space.mutate`."""
     active = layout.rows(codes)
     chance = 1.0 / active.sum(axis=1, keepdims=True) if rate is None else rate
-    old = np.where(active, codes, _uniform(layout, len(codes), rng))
-    others = np.maximum(layout.cardinalities - 1, 1)
-    step = 1 + (rng.random(codes.shape) * others).astype(np.int64)  # 1 to cardinality - 1
-    hit = rng.random(codes.shape) < chance
-    changed = np.where(hit, (old + step) % layout.cardinalities, old)
-    return layout.canonical(changed)
+    changed = np.where(active, codes, _uniform(layout, len(codes), rng)).astype(np.uint8)
+    part = rng.random(codes.shape)
+    rows, columns = np.nonzero(rng.random(codes.shape) < chance)
+    cardinality = layout.cardinalities[columns]
+    others = np.maximum(cardinality - 1, 1)
+    step = 1 + (part[rows, columns] * others).astype(np.int64)  # 1 to cardinality - 1
+    changed[rows, columns] = (changed[rows, columns] + step) % cardinality
+    layout.clear(changed)
+    return changed
 
 
 def crossover(layout: Layout, a: IntArray, b: IntArray, rng: np.random.Generator, /) -> Codes:

@@ -7,6 +7,7 @@ It never evaluates anything itself.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Container, Sequence
 from typing import ClassVar, Final
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from hwbench.arrays import Codes, FloatArray
 from hwbench.spaces import Space
 
-__all__ = ["Method", "fill", "keys", "unseen"]
+__all__ = ["Method", "fill", "first_rows", "keys", "unseen"]
 
 _TRIES: Final = 50
 
@@ -72,20 +73,24 @@ class Method(ABC):
 
 def keys(codes: Codes, /) -> list[bytes]:
     """Return the rows of `n x n_choices` codes as bytes, to look them up by."""
-    if not len(codes):
-        return []
-    width = codes.shape[1]
-    data = codes.tobytes()
-    return [data[i : i + width] for i in range(0, len(data), width)]
+    whole = np.ascontiguousarray(codes)
+    # Void, not "S", which drops zeros at the end.
+    found: list[bytes] = whole.view(f"V{whole.shape[1]}").ravel().tolist()
+    return found
 
 
-def unseen(codes: Codes, seen: set[bytes], /) -> Codes:
-    """Return the rows that are not in `seen`, each once, in their order."""
+def first_rows(asked: Sequence[bytes], known: Container[bytes], /) -> list[int]:
+    """Return where each key that is not among `known` comes for the first time."""
     fresh: dict[bytes, int] = {}
-    for row, key in enumerate(keys(codes)):
-        if key not in seen:
-            fresh.setdefault(key, row)
-    return codes[np.fromiter(fresh.values(), dtype=np.intp, count=len(fresh))]
+    for row, key in enumerate(asked):
+        if key not in known and key not in fresh:
+            fresh[key] = row
+    return list(fresh.values())
+
+
+def unseen(codes: Codes, seen: Container[bytes], /) -> Codes:
+    """Return the rows that are not in `seen`, each once, in their order."""
+    return codes[first_rows(keys(codes), seen)]
 
 
 def fill(space: Space, n: int, visited: set[bytes], rng: np.random.Generator) -> Codes:

@@ -13,13 +13,14 @@ import numpy as np
 
 from hwbench.arrays import Codes, FloatArray, Int64Array
 from hwbench.search.dominance import constrained_ranks, crowding
-from hwbench.search.methods.method import Method, keys, unseen
+from hwbench.search.methods.method import Method, first_rows, keys, unseen
 from hwbench.search.problem import ProblemError
 from hwbench.spaces import Space
 
 __all__ = ["NSGA2"]
 
 _TRIES: Final = 10
+_SPARE: Final = 2  # about half of the children are known already
 
 
 @final
@@ -80,8 +81,8 @@ class NSGA2(Method):
             if missing > 0:
                 drawn = self.space.sample_codes(lacking, self._rng)
             else:
-                drawn = self._children(lacking)
-            found = unseen(np.concatenate([found, drawn]), self._seen)
+                drawn = self._children(_SPARE * lacking)
+            found = unseen(np.concatenate([found, drawn]), self._seen)[:n]
             if len(found) == n:
                 return found
         # Little is left to find near by.
@@ -90,7 +91,9 @@ class NSGA2(Method):
 
     def tell(self, codes: Codes, objectives: FloatArray, violations: FloatArray, /) -> None:
         """Let the best of the population and the new ones survive."""
-        fresh = [i for i, key in enumerate(keys(codes)) if not self._known(key)]
+        asked = keys(codes)
+        fresh = first_rows(asked, self._seen)
+        self._seen.update(asked)
         codes = np.concatenate([self._codes, codes[fresh]])
         objectives = np.concatenate([self._objectives, objectives[fresh]])
         violations = np.concatenate([self._violations, violations[fresh]])
@@ -100,12 +103,7 @@ class NSGA2(Method):
         order = np.lexsort((self._rng.random(len(rank)), -distance, rank))[: self._size]
         self._codes, self._objectives = codes[order], objectives[order]
         self._violations, self._rank = violations[order], rank[order]
-        self._crowding = crowding(self._objectives, self._rank)
-
-    def _known(self, key: bytes) -> bool:
-        known = key in self._seen
-        self._seen.add(key)
-        return known
+        self._crowding = distance[order]  # among all of its front, as in the paper
 
     def _children(self, n: int) -> Codes:
         parents = self._tournament(2 * n)

@@ -45,6 +45,7 @@ def make_entry(sequence, row, *, metrics=("latency_s",), **more):
         "shard": 0,
         "session": 0,
         "sequence": sequence,
+        "at_s": 10.0 * sequence,
         "pass_number": 0,
         "anchor": False,
         "protocols": {metric: protocol(metric) for metric in metrics},

@@ -58,7 +58,7 @@ def test_rows_come_in_the_order_measured_with_all_samples(tmp_path, archs):
 def test_each_metric_device_and_protocol_has_its_table(tmp_path, archs):
     a, b, _ = archs
     energy = {"windows": [{"energy_j": 50.0, "duration_s": 5.0, "iterations": 10}]}
-    more = {"energy": energy, "memory": {"peak_bytes": 7e8, "weights_bytes": 5e8}}
+    more = {"energy": energy, "memory": {"vm_hwm_bytes": 7e8, "weights_bytes": 5e8}}
     names = ("latency_s", "energy_j", "memory_bytes")
     found = [
         make_entry(0, make_row(a, [1.0], **more), metrics=names),

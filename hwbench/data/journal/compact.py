@@ -108,6 +108,7 @@ def _flat(entry: Entry) -> dict[str, Any]:
         "shard": entry.shard,
         "session": entry.session,
         "sequence": entry.sequence,
+        "at_s": entry.at_s,
         "pass": entry.pass_number,
         "anchor": entry.anchor,
         **{name: row.get(name) for name in names},

@@ -70,6 +70,7 @@ class Entry:
         shard: Which part of the plan, counted from 0.
         session: Which run of the command, counted from 0 within the shard.
         sequence: Order of measurement within the shard, counted from 0.
+        at_s: When it began, in seconds after the session did, by a clock that never jumps.
         pass_number: Which pass over the plan, counted from 0.
         anchor: Whether it is one of the measurements that watch the machine.
         protocols: Metric -> protocol of its table, as `hwbench.data.Protocol.to_dict` writes it.
@@ -81,6 +82,7 @@ class Entry:
     shard: int
     session: int
     sequence: int
+    at_s: float
     pass_number: int
     anchor: bool
     protocols: Mapping[str, Mapping[str, Any]]

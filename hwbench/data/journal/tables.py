@@ -21,10 +21,12 @@ from hwbench.data.journal.entry import Entry, entries, journal_files
 from hwbench.data.table import Protocol, Table
 from hwbench.errors import DataError, SchemaError
 
-__all__ = ["samples", "table_entries", "tables", "tables_of"]
+__all__ = ["PEAKS", "samples", "table_entries", "tables", "tables_of"]
 
 _SOURCE = "hwbench.profiling"
-_PEAKS = ("peak_bytes", "process_peak_bytes")
+PEAKS = ("peak_allocated_bytes", "nvml_process_bytes", "vm_hwm_bytes")
+"""What "memory_bytes" stands for, the first that a row has: the peak of what torch's allocator gave
+out, what NVML saw of the process, or the peak of the process's resident memory."""
 
 
 def tables(path: Path | str, /, *, device: str | None = None) -> list[Table]:
@@ -86,7 +88,7 @@ def samples(row: Mapping[str, Any], metric: str, /) -> list[float]:
         windows = (row.get("energy") or {}).get("windows") or ()
         return [w["energy_j"] / w["iterations"] for w in windows if w["iterations"] > 0]
     memory = row.get("memory") or {}
-    peaks = [memory[name] for name in _PEAKS if memory.get(name) is not None]
+    peaks = [memory[name] for name in PEAKS if memory.get(name) is not None]
     return [float(peaks[0])] if peaks else []
 
 

@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Final
 
 from hwbench.errors import UnknownNameError
-from hwbench.spaces import gpt
+from hwbench.spaces import gpt, small_lm
 from hwbench.spaces.architecture import Architecture
 from hwbench.spaces.space import Space
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["BUILDERS", "build"]
 
 BUILDERS: Final[dict[str, str]] = {
-    **dict.fromkeys(gpt.SPACES, "hwbench.models.gpt"),
+    **dict.fromkeys((*gpt.SPACES, *small_lm.SPACES), "hwbench.models.gpt"),
 }
 """Name of a space -> module whose `build` makes its networks."""
 

@@ -1,11 +1,11 @@
 """GPT as a plain torch network, in one file: what is extracted, exported and profiled.
 
-Pre-norm LayerNorm, parallel residual, fused query-key-value, partial rotary embedding, no dropout,
-no key-value cache. Number of heads and MLP ratio may differ per layer; the size of a head does not
-follow from the width unless asked to. Two variants (`hwbench.spaces.gpt.NETWORKS`): the profiled
-one (gated SiLU MLP, untied) and the supernet's (GELU MLP, tied). Structure as in nanoGPT and
-GPT-NeoX; weights of a head are adjacent in the fused projection (head 0: q, k, v, head 1: ...), so
-that the first h heads are the first rows.
+Pre-norm LayerNorm, fused query-key-value, no dropout, no key-value cache. Number of heads and MLP
+ratio may differ per layer. What else may differ stands in `hwbench.spaces.gpt.NETWORKS`: parallel
+or sequential residual, rotary or learned positions, gated SiLU or GELU MLP, tied or not, heads of
+a fixed size or of width / heads. Structure as in nanoGPT and GPT-NeoX; weights of a head are
+adjacent in the fused projection (head 0: q, k, v, head 1: ...), so that the first h heads are the
+first rows.
 
 Shapes: B sequences, T tokens, d width, V vocabulary, h heads of a layer, s head size, m = MLP
 ratio x d.
@@ -13,10 +13,12 @@ ratio x d.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
 from hwbench.errors import ShapeError, SpaceError, require
+from hwbench.models.rotary import rotary_tables, rotate
 from hwbench.spaces.architecture import Architecture
 from hwbench.spaces.gpt import GptNetwork, network_of
 from hwbench.spaces.space import Space
@@ -39,7 +41,6 @@ __all__ = [
 ]
 
 _INIT_STD = 0.02
-_ROTARY_BASE = 10_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class GptConfig:
             embed_dim=cast(int, arch["embed_dim"]),
             mlp_ratio=cast(tuple[int, ...], arch["mlp_ratio"]),
             n_head=cast(tuple[int, ...], arch["n_head"]),
-            bias=cast(bool, arch["bias"]),
+            bias=cast(bool, arch.choices.get("bias", False)),
             network=network_of(space),
         )
 
@@ -117,6 +118,11 @@ class GPT(nn.Module):
         # Built without storage, so that torch's own initialisation neither costs time nor draws
         # from its global generator.
         self.wte = nn.Embedding(net.vocab_size, d, device="meta", dtype=dtype)
+        self.wpe = (
+            nn.Embedding(net.context, d, device="meta", dtype=dtype)
+            if net.positions == "learned"
+            else None
+        )
         self.blocks = nn.ModuleList(Block(config, i, dtype) for i in range(len(config.n_head)))
         self.norm = nn.LayerNorm(d, device="meta", dtype=dtype)
         self.lm_head = (
@@ -128,6 +134,24 @@ class GPT(nn.Module):
             self.to_empty(device=device)
             self.reset_parameters(generator or torch.Generator(device))
 
+    @classmethod
+    def from_weights(cls, config: GptConfig, weights: Mapping[str, Tensor], /) -> GPT:
+        """Make a network of given weights, which it holds without a copy.
+
+        Args:
+            config: The sizes.
+            weights: What `state_dict` names, all on one device.
+
+        Raises:
+            RuntimeError: From torch, if names are missing or unknown, or shapes do not fit.
+        """
+        model = cls(config, device="meta")
+        model.load_state_dict(weights, assign=True)
+        for module in model.modules():
+            if isinstance(module, Attention):
+                module.reset_parameters(weights["wte.weight"].device)
+        return model
+
     def hidden(self, tokens: Tensor) -> Tensor:
         """Return the last hidden state, `(B, T, d)`, of token ids `(B, T)`."""
         if tokens.dim() != 2 or tokens.shape[1] > self.config.network.context:
@@ -136,6 +160,8 @@ class GPT(nn.Module):
                 f"got shape {tuple(tokens.shape)}"
             )
         x = self.wte(tokens)  # (B, T, d)
+        if self.wpe is not None:
+            x = x + self.wpe.weight[: tokens.shape[1]]
         for block in self.blocks:
             x = block(x)
         return cast(Tensor, self.norm(x))
@@ -158,12 +184,13 @@ class GPT(nn.Module):
 
 
 class Block(nn.Module):
-    """One layer: `x + attention(norm_1(x)) + mlp(norm_2(x))`."""
+    """One layer: `x + attention(norm_1(x)) + mlp(norm_2(x))`, the MLP of x or of the sum so far."""
 
     def __init__(self, config: GptConfig, layer: int, dtype: torch.dtype) -> None:
         super().__init__()
         d = config.embed_dim
         mlp = GatedMLP if config.network.mlp == "gated_silu" else GeluMLP
+        self.parallel = config.network.residual == "parallel"
         self.norm_1 = nn.LayerNorm(d, device="meta", dtype=dtype)
         self.attn = Attention(config, layer, dtype)
         self.norm_2 = nn.LayerNorm(d, device="meta", dtype=dtype)
@@ -171,7 +198,10 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B, T, d)` to `(B, T, d)`."""
-        return cast(Tensor, x + self.attn(self.norm_1(x)) + self.mlp(self.norm_2(x)))
+        if self.parallel:
+            return cast(Tensor, x + self.attn(self.norm_1(x)) + self.mlp(self.norm_2(x)))
+        x = x + self.attn(self.norm_1(x))
+        return cast(Tensor, x + self.mlp(self.norm_2(x)))
 
 
 class Attention(nn.Module):
@@ -190,10 +220,10 @@ class Attention(nn.Module):
         self.register_buffer("cos", empty, persistent=False)  # (context, rotated), float32
         self.register_buffer("sin", empty.clone(), persistent=False)
 
-    def reset_parameters(self) -> None:
-        """Compute the rotary tables anew, on the device where the module is."""
+    def reset_parameters(self, device: torch.device | None = None) -> None:
+        """Compute the rotary tables anew, by default on the device where they are."""
         context, rotated = self.cos.shape
-        self.cos, self.sin = rotary_tables(context, rotated, device=self.cos.device)
+        self.cos, self.sin = rotary_tables(context, rotated, device=device or self.cos.device)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B, T, d)` to `(B, T, d)`."""
@@ -206,19 +236,8 @@ class Attention(nn.Module):
         B, T, _ = qkv.shape
         heads = qkv.view(B, T, self.n_head, 3, self.head_size)
         q, k, v = heads.permute(3, 0, 2, 1, 4).unbind(0)  # each (B, h, T, s)
-        q, k = self._rotate(q), self._rotate(k)
+        q, k = rotate(q, self.cos, self.sin), rotate(k, self.cos, self.sin)
         return F.scaled_dot_product_attention(q, k, v, is_causal=True)
-
-    def _rotate(self, x: Tensor) -> Tensor:
-        # (B, h, T, s) -> (B, h, T, s)
-        if self.rotated == 0:
-            return x
-        T = x.shape[2]
-        turning, still = x[..., : self.rotated], x[..., self.rotated :]
-        one, two = turning.chunk(2, dim=-1)
-        cos, sin = self.cos[:T].to(x.dtype), self.sin[:T].to(x.dtype)
-        turned = turning * cos + torch.cat((-two, one), dim=-1) * sin
-        return torch.cat((turned, still), dim=-1)
 
 
 class GatedMLP(nn.Module):
@@ -246,21 +265,6 @@ class GeluMLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B, T, d)` to `(B, T, d)`."""
         return cast(Tensor, self.down(F.gelu(self.up(x))))
-
-
-def rotary_tables(
-    context: int, rotated: int, /, *, device: torch.device | str = "cpu"
-) -> tuple[Tensor, Tensor]:
-    """Return the cosines and sines of the rotary embedding, each `(context, rotated)`, float32.
-
-    Position t turns the dimensions i and i + rotated / 2 by the angle t / 10000^(2 i / rotated)
-    (Su et al., "RoFormer", 2021, in the half-split order of GPT-NeoX).
-    """
-    exponents = torch.arange(0, rotated, 2, device=device, dtype=torch.float32) / max(rotated, 1)
-    frequencies = _ROTARY_BASE**-exponents  # (rotated / 2)
-    positions = torch.arange(context, device=device, dtype=torch.float32)
-    angles = torch.outer(positions, frequencies).repeat(1, 2)  # (context, rotated)
-    return angles.cos(), angles.sin()
 
 
 def build(

@@ -1,9 +1,9 @@
-"""The GPT spaces of HW-GPT-Bench and the two networks their architectures stand for.
+"""The GPT spaces of HW-GPT-Bench, and the networks that architectures of GPT spaces stand for.
 
 Embedding width, number of layers and bias are shared; MLP ratio and number of heads are chosen per
 layer. Sukthanker et al., "HW-GPT-Bench", 2024 (arXiv 2405.10299). The benchmark's latencies,
 energies and parameter counts belong to the network "profiled", its perplexities to the network
-"supernet": see `NETWORKS`.
+"supernet": see `NETWORKS`. Spaces of other origin: `hwbench.spaces.small_lm`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FINE: Final = 2**16
 
 @dataclass(frozen=True, slots=True)
 class GptNetwork:
-    """What the choices leave open; both networks are pre-norm with parallel residual and LayerNorm.
+    """What the choices leave open; all networks are pre-norm with LayerNorm.
 
     Attributes:
         name: Name of the variant.
@@ -38,6 +38,10 @@ class GptNetwork:
         rotary_fraction: Share of a head's dimensions that rotate with position.
         head_size: Dimensions of a head, whatever the width; None for width / heads, as in GPT-2.
         context: Longest sequence.
+        positions: "rotary" turns queries and keys; "learned" adds a table of `context` rows to the
+            token embedding, as in GPT-2, whatever the rotary fraction says.
+        residual: "parallel" adds attention and MLP of one input (GPT-NeoX); in "sequential" the MLP
+            sees what attention added (GPT-2).
     """
 
     name: str
@@ -47,20 +51,40 @@ class GptNetwork:
     rotary_fraction: float
     head_size: int | None = 64
     context: int = 1024
+    positions: Literal["rotary", "learned"] = "rotary"
+    residual: Literal["parallel", "sequential"] = "parallel"
 
     def rotated(self, head_size: IntOrArray, /) -> IntOrArray:
         """Return how many leading dimensions of a head of this size rotate: an even number."""
+        if self.positions == "learned":
+            return 0 * head_size
         # Whole numbers throughout, so that one line serves a size and an array of sizes.
         return int(self.rotary_fraction * _FINE) * head_size // (2 * _FINE) * 2
+
+
+def _gpt2(name: str, *, vocab_size: int, context: int) -> GptNetwork:
+    return GptNetwork(
+        name,
+        mlp="gelu",
+        tied=True,
+        vocab_size=vocab_size,
+        rotary_fraction=0.0,
+        head_size=None,
+        context=context,
+        positions="learned",
+        residual="sequential",
+    )
 
 
 NETWORKS: Final[dict[str, GptNetwork]] = {
     "profiled": GptNetwork("profiled", "gated_silu", False, 50254, 0.25),
     "supernet": GptNetwork("supernet", "gelu", True, 50304, 0.5),
+    "small-lm": _gpt2("small-lm", vocab_size=50304, context=224),
+    "nano": _gpt2("nano", vocab_size=512, context=128),
 }
-"""Variant -> network. What was profiled is not what was trained: upstream's configuration named an
-MLP class that the profiled model did not know, so that it fell back to the gated one; besides, the
-profiled model is untied and has the unpadded vocabulary."""
+"""Name -> network. The first two are HW-GPT-Bench's. What was profiled is not what was trained:
+upstream's configuration named an MLP class that the profiled model did not know, so that it fell
+back to the gated one; besides, the profiled model is untied and has the unpadded vocabulary."""
 
 
 def network_of(space: Space, /) -> GptNetwork:
@@ -91,7 +115,7 @@ def _gpt(
         layered=(Choice("mlp_ratio", mlp_ratio), Choice("n_head", n_head)),
         depth="n_layer",
         network="profiled",
-        networks=tuple(NETWORKS),
+        networks=("profiled", "supernet"),
     )
 
 
@@ -105,4 +129,4 @@ _ALL: Final = (
 )
 
 SPACES: Final[dict[str, Space]] = {space.name: space for space in _ALL}
-"""Name -> space, for the networks that were profiled."""
+"""Name -> space of HW-GPT-Bench, for the networks that were profiled."""

@@ -36,6 +36,7 @@ class WeightCounts:
 
     Attributes:
         embedding: Token table, V d; a tied output layer uses it too.
+        positions: Table of learned positions, context x d, or 0.
         head: Output layer, V d, or 0 if tied.
         attention: Matrices of the fused query-key-value and the output projections, sum of 4 a d.
         mlp: Matrices of the MLPs, sum of 3 m d (gated) or 2 m d.
@@ -45,6 +46,7 @@ class WeightCounts:
     """
 
     embedding: Int64Array
+    positions: Int64Array
     head: Int64Array
     attention: Int64Array
     mlp: Int64Array
@@ -54,11 +56,11 @@ class WeightCounts:
     @property
     def total(self) -> Int64Array:
         """All weights."""
-        return self.embedding + self.head + self.without_embeddings
+        return self.embedding + self.positions + self.head + self.without_embeddings
 
     @property
     def without_embeddings(self) -> Int64Array:
-        """All weights but the token table and the output layer."""
+        """All weights but the tables of tokens and positions and the output layer."""
         return self.attention + self.mlp + self.biases + self.norms
 
     @property
@@ -88,6 +90,7 @@ def weight_counts(
     biases = 3 * s.attention + hidden * s.ratio * s.width + 2 * s.width * s.depth
     return WeightCounts(
         embedding=vocab,
+        positions=(net.context if net.positions == "learned" else 0) * s.width,
         head=np.zeros_like(vocab) if net.tied else vocab,
         attention=4 * s.attention * s.width,
         mlp=MLP_MATRICES[net.mlp] * s.ratio * s.width**2,
@@ -109,7 +112,7 @@ def params(
     Args:
         space: A GPT space.
         codes: `... x n_choices` codes.
-        embeddings: If false, the token table and the output layer are left out.
+        embeddings: If false, the tables of tokens and positions and the output layer are left out.
         network: As in `weight_counts`.
     """
     counts = weight_counts(space, codes, network=network)
@@ -202,7 +205,7 @@ def _sums(space: Space, codes: ArrayLike, network: GptNetwork | None) -> tuple[G
     return net, _Sums(
         width=width,
         depth=depth,
-        bias=_shared(space, checked, "bias"),
+        bias=_shared(space, checked, "bias") if _has_bias(space) else np.zeros_like(width),
         ratio=_over_layers(space, checked, depth, "mlp_ratio"),
         attention=attention,
     )
@@ -210,6 +213,10 @@ def _sums(space: Space, codes: ArrayLike, network: GptNetwork | None) -> tuple[G
 
 def _shared(space: Space, codes: Codes, name: str) -> Int64Array:
     return np.asarray(space.values(codes, name), dtype=np.int64)
+
+
+def _has_bias(space: Space) -> bool:
+    return any(choice.name == "bias" for choice in space.shared)
 
 
 def _over_layers(space: Space, codes: Codes, depth: Int64Array, name: str) -> Int64Array:

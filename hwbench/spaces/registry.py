@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from hwbench.errors import UnknownNameError
-from hwbench.spaces import gpt
+from hwbench.spaces import gpt, small_lm
 from hwbench.spaces.space import Space
 
 __all__ = ["REGISTRY", "get", "names"]
 
 REGISTRY: Final[dict[str, Space]] = {
     **gpt.SPACES,
+    **small_lm.SPACES,
 }
 """Name -> space."""
 

@@ -10,7 +10,6 @@ from hwbench.benchmark.bundle import Bundle, Cell, Device
 from hwbench.benchmark.closed_forms import ClosedForm, closed_form
 from hwbench.data.table import Protocol
 from hwbench.spaces import Choice, Space
-from hwbench.spaces.gpt import NETWORKS
 from hwbench.surrogates.layerwise_predictor import LayerwisePredictor, Link, n_combinations
 from hwbench.surrogates.predictor import Predictor
 from hwbench.surrogates.uncertainty import LEVELS, Uncertainty
@@ -39,7 +38,7 @@ def made_space() -> Space:
         layered=(Choice("mlp_ratio", (1, 2, 4)), Choice("n_head", (1, 2))),
         depth="n_layer",
         network="profiled",
-        networks=tuple(NETWORKS),
+        networks=("profiled", "supernet"),
     )
 
 

@@ -24,7 +24,7 @@ SIZES = {"embed_dim": 24, "mlp_ratio": (2, 3), "n_head": (2, 1)}
 
 
 def _model(network="profiled", *, bias=True, seed=0, **changes):
-    net = dataclasses.replace(SMALL[network], head_size=8, **changes)
+    net = dataclasses.replace(SMALL[network], **{"head_size": 8, **changes})
     config = gpt.GptConfig(**SIZES, bias=bias, network=net)
     model = gpt.GPT(config, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     with torch.no_grad():  # far from the start, so that every weight counts
@@ -37,6 +37,17 @@ def _model(network="profiled", *, bias=True, seed=0, **changes):
 def _tokens(rows=2, length=9, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(50, (rows, length), generator=generator)
+
+
+def _turned(row, position, net):
+    n = int(net.rotary_fraction * len(row)) // 2 * 2
+    if net.positions == "learned" or n == 0:
+        return row
+    half = n // 2
+    # Dimensions i and i + half are the real and the imaginary part of a number that turns.
+    angles = position * 10000.0 ** (-2 * np.arange(half) / n)
+    turned = (row[:half] + 1j * row[half:n]) * np.exp(1j * angles)
+    return np.concatenate([turned.real, turned.imag, row[n:]])
 
 
 def _numpy_forward(model, tokens):
@@ -52,22 +63,15 @@ def _numpy_forward(model, tokens):
         scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5)
         return scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"]
 
-    def rotated(row, position):
-        n = int(net.rotary_fraction * 8) // 2 * 2
-        half = n // 2
-        # Dimensions i and i + half are the real and the imaginary part of a number that turns.
-        angles = position * 10000.0 ** (-2 * np.arange(half) / n)
-        turned = (row[:half] + 1j * row[half:n]) * np.exp(1j * angles)
-        return np.concatenate([turned.real, turned.imag, row[n:]])
-
     def attention(x, name, heads):
-        qkv = linear(x, f"{name}.qkv").reshape(len(x), heads, 3, 8)
-        mixed = np.zeros((len(x), heads, 8))
+        size = net.head_size or 24 // heads
+        qkv = linear(x, f"{name}.qkv").reshape(len(x), heads, 3, size)
+        mixed = np.zeros((len(x), heads, size))
         for h in range(heads):
-            q = np.array([rotated(row, t) for t, row in enumerate(qkv[:, h, 0])])
-            k = np.array([rotated(row, t) for t, row in enumerate(qkv[:, h, 1])])
+            q = np.array([_turned(row, t, net) for t, row in enumerate(qkv[:, h, 0])])
+            k = np.array([_turned(row, t, net) for t, row in enumerate(qkv[:, h, 1])])
             for t in range(len(x)):
-                scores = np.exp(k[: t + 1] @ q[t] / np.sqrt(8))
+                scores = np.exp(k[: t + 1] @ q[t] / np.sqrt(size))
                 mixed[t, h] = scores / scores.sum() @ qkv[: t + 1, h, 2]
         return linear(mixed.reshape(len(x), -1), f"{name}.proj")
 
@@ -80,10 +84,13 @@ def _numpy_forward(model, tokens):
         return linear(up * (1 + erf(up / np.sqrt(2))) / 2, f"{name}.down")
 
     x = weights["wte.weight"][tokens]
+    if net.positions == "learned":
+        x = x + weights["wpe.weight"][: len(x)]
     for i, heads in enumerate(model.config.n_head):
         block = f"blocks.{i}"
-        attended = attention(norm(x, f"{block}.norm_1"), f"{block}.attn", heads)
-        x = x + attended + mlp(norm(x, f"{block}.norm_2"), f"{block}.mlp")
+        attended = x + attention(norm(x, f"{block}.norm_1"), f"{block}.attn", heads)
+        seen = x if net.residual == "parallel" else attended
+        x = attended + mlp(norm(seen, f"{block}.norm_2"), f"{block}.mlp")
     head = weights["wte.weight"] if net.tied else weights["lm_head.weight"]
     return norm(x, "norm") @ head.T
 
@@ -98,6 +105,23 @@ def test_forward_pass(network, bias, fraction):
     for row, sequence in zip(logits, tokens, strict=True):
         expected = _numpy_forward(model, sequence.numpy())
         np.testing.assert_allclose(row.detach().numpy(), expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("residual", ["parallel", "sequential"])
+@pytest.mark.parametrize("positions", ["rotary", "learned"])
+@pytest.mark.parametrize("head_size", [8, None])
+def test_forward_pass_of_variants(residual, positions, head_size):
+    changes = {"residual": residual, "positions": positions, "head_size": head_size}
+    model, tokens = _model("supernet", **changes), _tokens(1)
+    expected = _numpy_forward(model, tokens[0].numpy())
+    np.testing.assert_allclose(model(tokens)[0].detach().numpy(), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_a_network_of_given_weights():
+    model, tokens = _model("nano"), _tokens()
+    same = gpt.GPT.from_weights(model.config, model.state_dict())
+    assert torch.equal(same(tokens), model(tokens))
+    assert same.wte.weight.data_ptr() == model.wte.weight.data_ptr()
 
 
 @pytest.mark.parametrize("network", list(NETWORKS))
@@ -188,7 +212,7 @@ def test_mixed_precision_keeps_activations_short():
     assert model.to(torch.bfloat16)(_tokens()).dtype == torch.bfloat16
 
 
-@pytest.mark.parametrize("network", list(NETWORKS))
+@pytest.mark.parametrize("network", ["profiled", "supernet"])
 def test_build(network, rng):
     space = spaces.get("gpt-s").with_network(network)
     arch = space.architecture(embed_dim=192, n_layer=10, bias=True, mlp_ratio=2, n_head=[4, 8] * 5)
@@ -197,6 +221,14 @@ def test_build(network, rng):
     assert [block.attn.n_head for block in model.blocks] == [4, 8] * 5
     assert {p.device.type for p in model.parameters()} == {"meta"}
     assert model.config.network == NETWORKS[network]
+
+
+def test_build_without_a_choice_of_bias():
+    space = spaces.get("nano")
+    model = models.build(space.largest(), space)
+    assert not any("bias" in name for name in model.state_dict() if "norm" not in name)
+    assert model.wpe.weight.shape == (128, 64)
+    assert model(torch.zeros((1, 128), dtype=torch.long)).shape == (1, 128, 512)
 
 
 def test_build_refuses_what_it_does_not_know(rng):

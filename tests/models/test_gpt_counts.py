@@ -28,18 +28,21 @@ def _flops(model, batch, length):
     return counter.get_total_flops()
 
 
-@pytest.mark.parametrize("name", spaces.names())
-@pytest.mark.parametrize("network", list(NETWORKS))
+@pytest.mark.parametrize(
+    ("name", "network"),
+    [(name, network) for name in spaces.names() for network in spaces.get(name).networks],
+)
 def test_parameters_and_flops(name, network, rng):
     space = spaces.get(name).with_network(network)
     archs = [space.smallest(), space.largest(), *space.decode(space.sample_codes(3, rng))]
     codes = space.encode(archs)
     params = gpt_costs.params(space, codes)
-    flops = gpt_costs.flops(space, codes, batch_size=2)
+    length = NETWORKS[network].context
+    flops = gpt_costs.flops(space, codes, batch_size=2, sequence_length=length)
     for i, arch in enumerate(archs):
         model = models.build(arch, space, device="meta")
         assert sum(p.numel() for p in model.parameters()) == params[i]
-        assert _flops(model, 2, 1024) == flops[i]
+        assert _flops(model, 2, length) == flops[i]
 
 
 def test_another_sequence_length_and_the_head_size_of_gpt2(rng):
@@ -97,7 +100,7 @@ ARCHS = [
 ]
 
 
-@pytest.mark.parametrize("network", list(NETWORKS))
+@pytest.mark.parametrize("network", ["profiled", "supernet"])
 @pytest.mark.parametrize("arch", ARCHS)
 @pytest.mark.parametrize("logits", [False, True])
 def test_peak_activations_are_the_tensors_alive_at_once(network, arch, logits):
@@ -123,6 +126,17 @@ def test_peak_activations_of_other_rotations(fraction, head_size):
         space, space.encode([arch]), sequence_length=64, logits=False, network=network
     )
     assert _peak(model, tokens, logits=False) == expected
+
+
+@pytest.mark.parametrize("logits", [False, True])
+def test_peak_activations_of_learned_positions_and_sequential_residuals(logits, rng):
+    space = spaces.get("nano")
+    for arch in [space.smallest(), space.largest(), space.sample(rng)]:
+        tokens = torch.zeros((3, 128), dtype=torch.long)
+        expected = gpt_costs.peak_activation_bytes(
+            space, space.encode([arch]), sequence_length=128, batch_size=3, logits=logits
+        )
+        assert _peak(models.build(arch, space), tokens, logits=logits) == expected
 
 
 def test_peak_activations_in_two_bytes():

@@ -53,10 +53,10 @@ def test_largest_network_as_counted_by_upstream(bias, expected):
 
 
 def test_gpt2_small():
-    # 124,439,808 (radford et al.'s released weights), less the 1024 x 768 learned positions.
-    gpt2 = GptNetwork("gpt2", "gelu", True, 50257, 0.0, head_size=None)
+    # 124,439,808 in Radford et al.'s released weights.
+    gpt2 = GptNetwork("gpt2", "gelu", True, 50257, 0.0, head_size=None, positions="learned")
     arch = S.architecture(embed_dim=768, n_layer=12, bias=True, mlp_ratio=4, n_head=12)
-    assert gpt_costs.params(S, S.encode([arch]), network=gpt2) == 124_439_808 - 1024 * 768
+    assert gpt_costs.params(S, S.encode([arch]), network=gpt2) == 124_439_808
 
 
 def test_macs_by_hand():
@@ -73,6 +73,13 @@ def test_tying_saves_weights_but_no_work():
     assert gpt_costs.macs(S, SMALL, network=tied) == gpt_costs.macs(S, SMALL)
     saved = gpt_costs.params(S, SMALL) - gpt_costs.params(S, SMALL, network=tied)
     assert saved == 50254 * 192
+
+
+def test_largest_small_lm_by_hand():
+    space = spaces.get("small-lm")
+    layer = 4 * 768 * 768 + 2 * 4 * 768 * 768 + 4 * 768  # attention, MLP, two norms
+    expected = (50304 + 224) * 768 + 7 * layer + 2 * 768
+    assert gpt_costs.params(space, space.encode([space.largest()])) == expected
 
 
 def test_bytes_by_hand():

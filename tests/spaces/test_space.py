@@ -171,7 +171,7 @@ def test_codes_that_are_refused(codes, error, message):
         TOY.canonical(codes)
 
 
-# 3 widths x 2 biases x sum over the depths of (3 x 3 choices a layer) ** layers
+# Widths x biases x sum over the depths of (ratios x heads) ** layers
 SIZES = {
     "gpt-s": 6 * (9**10 + 9**11 + 9**12),
     "gpt-m": 6 * (9**22 + 9**23 + 9**24),
@@ -179,6 +179,8 @@ SIZES = {
     "gpt-s-wide": 6 * (9**3 + 9**6 + 9**12),
     "gpt-m-wide": 6 * (9**6 + 9**12 + 9**24),
     "gpt-l-wide": 6 * (9**9 + 9**18 + 9**36),
+    "small-lm": 3 * (9**5 + 9**6 + 9**7),
+    "nano": 3 * (6**2 + 6**3 + 6**4),
 }
 
 

@@ -93,6 +93,25 @@ class Evaluator(ABC):
             ProblemError: If there is no such fidelity.
         """
 
+    def broken(self, codes: Codes, values: Mapping[str, FloatArray], /) -> FloatArray:
+        """Return by how much each limit is broken, relative to its bound; 0 where it holds.
+
+        `Evaluation.violations` is the sum over the limits. Here each value is held to the bound
+        with its margin.
+
+        Args:
+            codes: `n x n_choices` canonical codes of `space`.
+            values: What `evaluate` found for them.
+
+        Returns:
+            `n x n_limits`, in the order of `Problem.limits`.
+        """
+        found = np.zeros((len(codes), len(self.problem.limits)))
+        for k, limit in enumerate(self.problem.limits):
+            value = values[column_name(limit.metric, limit.device)]
+            found[:, k] = limits.violation(value * limits.margin(limit), limit)
+        return found
+
 
 def objective_columns(
     objectives: Sequence[Objective], values: Mapping[str, FloatArray], /
@@ -181,19 +200,22 @@ class BenchmarkEvaluator(Evaluator):
         values = {name: found[:, k] for k, name in enumerate(self._names)}
         return Evaluation(
             objective_columns(self._problem.objectives, values),
-            self._violations(checked, values),
+            self.broken(checked, values).sum(axis=1),
             values,
         )
 
-    def _violations(self, codes: Codes, values: Mapping[str, FloatArray]) -> FloatArray:
-        total = np.zeros(len(codes))
+    def broken(self, codes: Codes, values: Mapping[str, FloatArray], /) -> FloatArray:
+        """See `Evaluator.broken`; limits at a confidence hold the quantile to the bound."""
+        found = np.zeros((len(codes), len(self._problem.limits)))
         if not self._problem.limits:
-            return total
+            return found
         number = limits.shared_number(self.space, codes)
-        for limit, factors in zip(self._problem.limits, self._tightening, strict=True):
-            found = values[column_name(limit.metric, limit.device)] * factors[number]
-            total += limits.violation(found, limit)
-        return total
+        for k, (limit, factors) in enumerate(
+            zip(self._problem.limits, self._tightening, strict=True)
+        ):
+            value = values[column_name(limit.metric, limit.device)]
+            found[:, k] = limits.violation(value * factors[number], limit)
+        return found
 
     def _noise(self, codes: Codes, repeats: int, seed: int) -> FloatArray:
         """Return `n x columns` factors: a stream for each architecture and column, one seed."""

@@ -17,7 +17,7 @@ from hwbench.spaces import Space
 if TYPE_CHECKING:
     from hwbench.benchmark import Benchmark
 
-__all__ = ["allowed", "shared_number", "tightening", "violation"]
+__all__ = ["allowed", "margin", "shared_number", "tightening", "violation"]
 
 
 def tightening(bench: Benchmark, limit: Limit, /) -> FloatArray:
@@ -33,14 +33,17 @@ def tightening(bench: Benchmark, limit: Limit, /) -> FloatArray:
     Raises:
         UnknownNameError: If the benchmark lacks the metric or the device.
     """
-    upper = limit.sense == "max"
-    margin = 1.0 + limit.margin if upper else 1.0 - limit.margin
-    factors = np.full(_combinations(bench.space), margin)
+    factors = np.full(_combinations(bench.space), margin(limit))
     uncertainty = bench.uncertainty(limit.metric, limit.device)
     if limit.confidence is None or uncertainty is None:
         return factors
-    level = limit.confidence if upper else 1.0 - limit.confidence
+    level = limit.confidence if limit.sense == "max" else 1.0 - limit.confidence
     return factors * uncertainty.quantile(level)[uncertainty.group]
+
+
+def margin(limit: Limit, /) -> float:
+    """Return the factor on a value that keeps the margin of a limit: 1 + margin or 1 - margin."""
+    return 1.0 + limit.margin if limit.sense == "max" else 1.0 - limit.margin
 
 
 def allowed(bench: Benchmark, limit: Limit, /) -> FloatArray:

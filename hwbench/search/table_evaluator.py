@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike
 
 from hwbench.arrays import BoolArray, Codes, FloatArray, Int64Array
 from hwbench.errors import DataError, ShapeError, SpaceError
-from hwbench.search import limits
 from hwbench.search.evaluator import Evaluation, Evaluator, objective_columns
 from hwbench.search.methods.method import keys
 from hwbench.search.problem import Problem, ProblemError, column_name
@@ -93,16 +92,10 @@ class TableEvaluator(Evaluator):
         found = self._values[[self._row[key] for key in asked]]
         values = {name: found[:, k] for k, name in enumerate(self._names)}
         return Evaluation(
-            objective_columns(self._problem.objectives, values), self._broken(values), values
+            objective_columns(self._problem.objectives, values),
+            self.broken(checked, values).sum(axis=1),
+            values,
         )
-
-    def _broken(self, values: Mapping[str, FloatArray]) -> FloatArray:
-        total = np.zeros(len(values[self._names[0]]))
-        for limit in self._problem.limits:
-            factor = 1.0 + limit.margin if limit.sense == "max" else 1.0 - limit.margin
-            found = factor * values[column_name(limit.metric, limit.device)]
-            total += limits.violation(found, limit)
-        return total
 
 
 @final
@@ -175,6 +168,10 @@ class Among(Evaluator):
     ) -> Evaluation:
         """Ask the other evaluator."""
         return self._inner.evaluate(codes, fidelity=fidelity, seed=seed)
+
+    def broken(self, codes: Codes, values: Mapping[str, FloatArray], /) -> FloatArray:
+        """Ask the other evaluator."""
+        return self._inner.broken(codes, values)
 
 
 def _table(tables: Sequence[Table], metric: str, device: str | None) -> Table:

@@ -156,6 +156,15 @@ class EvaluatorContract(ABC):
         assert (found.violations >= 0.0).all()
         assert {value.shape for value in found.values.values()} == {(len(codes),)}
 
+    def test_violations_are_sums_over_limits(self) -> None:
+        """What each limit is broken by, not below 0, adds up to the violation."""
+        evaluator, codes = self.evaluator(), self.codes()
+        found = evaluator.evaluate(codes)
+        broken = evaluator.broken(evaluator.space.canonical(codes), found.values)
+        assert broken.shape == (len(codes), len(evaluator.problem.limits))
+        assert (broken >= 0.0).all()
+        np.testing.assert_allclose(broken.sum(axis=1), found.violations, atol=1e-12)
+
     def test_rows_are_independent(self) -> None:
         """An architecture gets one answer, alone or in a batch, in any order and again."""
         evaluator, codes = self.evaluator(), self.codes()

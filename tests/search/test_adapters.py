@@ -9,14 +9,23 @@ def limited(bench):
     """About half of the architectures are feasible."""
     drawn = bench.space.sample_codes(200, np.random.default_rng(0))
     bound = float(np.quantile(bench.predict(drawn, "params"), 0.75))
+    fast = float(np.quantile(bench.predict(drawn, "latency", "gpu-one"), 0.25))
     problem = Problem.parse(
         bench,
         minimize=["latency@gpu-one"],
         maximize=["accuracy"],
         max=[f"params={bound!r}"],
+        min=[f"latency@gpu-one={fast!r}s"],
         fix=["embed_dim=128"],
     )
     return BenchmarkEvaluator(bench, problem)
+
+
+def by_hand(problem, values):
+    """What `n` architectures break of "params at most" and "latency at least"."""
+    most, least = (limit.bound for limit in problem.limits)
+    columns = [values["params"] / most - 1, 1 - values["latency_s@gpu-one"] / least]
+    return np.maximum(np.stack(columns, axis=1), 0)
 
 
 def library(name):
@@ -32,7 +41,12 @@ def test_pymoo_sees_what_the_evaluator_says(limited, rng):
     )
     expected = limited.evaluate(limited.problem.lift(codes))
     np.testing.assert_array_equal(found["F"], expected.objectives)
-    np.testing.assert_array_equal(found["G"][:, 0], expected.violations)
+    np.testing.assert_allclose(found["G"], by_hand(limited.problem, expected.values), atol=1e-12)
+    np.testing.assert_array_equal(found["G"].sum(axis=1), expected.violations)
+    assert (found["G"] > 0).any(axis=0).all()
+    problem = adapters.to_pymoo(limited)
+    assert problem.constraint_names == tuple(map(str, limited.problem.limits))
+    assert problem.objective_names == ("latency@gpu-one", "accuracy")
 
 
 def test_pymoo_searches(limited):
@@ -66,10 +80,14 @@ def test_optuna_sees_what_the_evaluator_says(limited, conditional):
         assert trial.user_attrs["architecture"] == str(arch)
         found = limited.evaluate(space.encode([arch]))
         assert trial.values == [found.objectives[0, 0], -found.objectives[0, 1]]
-        assert objective.constraints(trial) == (found.violations[0],)
-        assert trial.user_attrs["accuracy"] == found.values["accuracy"][0]
+        broken = by_hand(limited.problem, found.values)[0]
+        np.testing.assert_allclose(objective.constraints(trial), broken, atol=1e-12)
+        assert sum(objective.constraints(trial)) == found.violations[0]
+        if hasattr(trial, "constraints"):
+            kept = [trial.constraints[name] for name in objective.constraint_names]
+            assert tuple(kept) == objective.constraints(trial)
     assert [d.name for d in study.directions] == ["MINIMIZE", "MAXIMIZE"]
-    feasible = {t.number for t in study.trials if t.user_attrs["violation"] <= 0}
+    feasible = {t.number for t in study.trials if sum(objective.constraints(t)) <= 0}
     if hasattr(optuna.trial.Trial, "set_constraint"):
         assert {trial.number for trial in study.best_trials} <= feasible
 
@@ -83,6 +101,8 @@ def test_optuna_goes_on_from_its_journal(limited, tmp_path):
         study = objective.create_study(tmp_path / "search.log", sampler=sampler)
         study.optimize(objective, n_trials=4)
         assert len(study.trials) == total
+    kept = objective.create_study(tmp_path / "search.log").trials
+    assert all(len(objective.constraints(trial)) == 2 for trial in kept)
 
 
 def test_configspace_offers_what_is_searched(limited):

@@ -56,6 +56,24 @@ def test_memo_asks_once_and_counts(evaluator, rng):
     )
 
 
+def test_memo_grows_and_takes_up_what_is_stored(evaluator, rng):
+    codes = np.unique(evaluator.space.sample_codes(1000, rng), axis=0)
+    assert len(codes) > 600  # more than there is room for at first
+    stored = {(code.tobytes(), 0): [1.0, 2.0, 0.0, 1.0, 2.0] for code in codes[::3]}
+    counting = Counting(evaluator)
+    memo = Memo(counting, stored=stored)
+    expected = evaluator.evaluate(codes).objectives
+    expected[::3] = [1.0, 2.0]
+    for start in range(0, len(codes), 70):
+        found = memo.evaluate(codes[start : start + 70])
+        np.testing.assert_array_equal(found.objectives, expected[start : start + 70])
+    assert counting.rows == len(codes) - len(stored)
+    made, levels, numbers = memo.since(300)
+    np.testing.assert_array_equal(made, codes[300:])
+    np.testing.assert_array_equal(numbers[:, :2], expected[300:])
+    assert not levels.any()
+
+
 def test_memo_counts_repeats(bench, problem, rng):
     memo = Memo(BenchmarkEvaluator(bench, problem, noise="repeat", repeats=9))
     code = bench.space.sample_codes(1, rng)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["OptunaObjective", "to_optuna"]
 
 _EXTRA: Final = "adapters"
-_VIOLATION: Final = "violation"
+_BROKEN: Final = "broken"
 
 
 def to_optuna(evaluator: Evaluator, /, *, conditional: bool = True) -> OptunaObjective:
@@ -48,11 +48,13 @@ def to_optuna(evaluator: Evaluator, /, *, conditional: bool = True) -> OptunaObj
 class OptunaObjective:
     """Evaluates one trial at a time; make one with `to_optuna`.
 
-    Values are those of people: a metric that is better when higher is maximised. Limits are a
-    constraint of the trial, architecture and metrics its user attributes.
+    Values are those of people: a metric that is better when higher is maximised. Each limit is a
+    constraint of the trial: by how much it is broken, relative to its bound, 0 where it holds.
+    Architecture, metrics and the broken limits are user attributes of the trial, too.
 
     Attributes:
         directions: "minimize" or "maximize" for each objective.
+        constraint_names: Each limit as it reads, such as "latency@h100 <= 8 ms".
     """
 
     def __init__(self, evaluator: Evaluator, /, *, conditional: bool) -> None:
@@ -62,17 +64,18 @@ class OptunaObjective:
         self._signs: Final = tuple(goal.sign for goal in goals)
         self.directions: Final = tuple("minimize" if s > 0 else "maximize" for s in self._signs)
         self._names: Final = [str(goal) for goal in goals]
+        self.constraint_names: Final = tuple(map(str, evaluator.problem.limits))
 
     def __call__(self, trial: Trial) -> tuple[float, ...]:
         """Evaluate the architecture that a trial suggests."""
         problem = self._evaluator.problem
         arch = self.architecture(trial)
-        found = self._evaluator.evaluate(problem.space.encode([arch]))
+        codes = problem.space.encode([arch])
+        found = self._evaluator.evaluate(codes)
         trial.set_user_attr("architecture", str(arch))
         for name, value in found.values.items():
             trial.set_user_attr(name, float(value[0]))
-        if problem.limits:
-            self._constrain(trial, float(found.violations[0]))
+        self._constrain(trial, self._evaluator.broken(codes, found.values)[0].tolist())
         values = found.objectives[0].tolist()
         return tuple(sign * value for sign, value in zip(self._signs, values, strict=True))
 
@@ -124,13 +127,20 @@ class OptunaObjective:
         return study
 
     def constraints(self, trial: FrozenTrial, /) -> Sequence[float]:
-        """Return the violations of a trial, for samplers of optuna 4 (`constraints_func=`)."""
-        return (float(trial.user_attrs.get(_VIOLATION, 0.0)),)
+        """Return what a trial breaks of each limit, for samplers of optuna 4 (`constraints_func=`).
 
-    def _constrain(self, trial: Trial, violation: float) -> None:
-        trial.set_user_attr(_VIOLATION, violation)
+        Raises:
+            KeyError: If the trial was not evaluated by this objective.
+        """
+        broken = trial.user_attrs[_BROKEN]
+        return tuple(broken[name] for name in self.constraint_names)
+
+    def _constrain(self, trial: Trial, broken: Sequence[float]) -> None:
+        named = dict(zip(self.constraint_names, broken, strict=True))
+        trial.set_user_attr(_BROKEN, named)
         if hasattr(trial, "set_constraint"):  # optuna 5 and later
-            trial.set_constraint("limits", violation)
+            for name, value in named.items():
+                trial.set_constraint(name, value)
 
 
 def _suggest(trial: Trial | FrozenTrial, name: str, choice: Choice) -> Scalar:

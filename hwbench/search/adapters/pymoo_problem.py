@@ -26,8 +26,9 @@ def to_pymoo(evaluator: Evaluator, /) -> PymooProblem:
     """Write a problem as a pymoo `Problem` over whole numbers, one variable a column of a code.
 
     Variables may be real numbers, too, as pymoo's operators make them: they are rounded. Variables
-    of absent layers play no part. Objectives are minimised. If there are limits, one inequality
-    constraint holds the sum of their violations, 0 where all hold.
+    of absent layers play no part. Objectives are minimised. Each limit is an inequality constraint,
+    a column of G: by how much it is broken, relative to its bound, 0 where it holds. The tuples
+    `objective_names` and `constraint_names` of the result say what the columns of F and G are.
 
     Args:
         evaluator: What answers; it holds the problem. Variables count within its fixed choices,
@@ -38,18 +39,19 @@ def to_pymoo(evaluator: Evaluator, /) -> PymooProblem:
     """
     base: Any = require("pymoo.core.problem", "adapters").Problem
     problem = evaluator.problem
-    limited = bool(problem.limits)
 
     class HwbenchProblem(base):  # type: ignore[misc]  # pymoo comes without types
         def __init__(self) -> None:
             super().__init__(
                 n_var=problem.subspace.n_choices,
                 n_obj=len(problem.objectives),
-                n_ieq_constr=int(limited),
+                n_ieq_constr=len(problem.limits),
                 xl=0,
                 xu=problem.subspace.cardinalities - 1,
                 vtype=int,
             )
+            self.objective_names = tuple(map(str, problem.objectives))
+            self.constraint_names = tuple(map(str, problem.limits))
 
         def _evaluate(
             self, x: AnyArray, out: dict[str, AnyArray], *_: object, **__: object
@@ -57,8 +59,8 @@ def to_pymoo(evaluator: Evaluator, /) -> PymooProblem:
             codes = problem.lift(np.rint(x).astype(np.int64))
             found = evaluator.evaluate(codes)
             out["F"] = found.objectives
-            if limited:
-                out["G"] = found.violations[:, None]
+            if problem.limits:
+                out["G"] = evaluator.broken(codes, found.values)
 
     made: PymooProblem = HwbenchProblem()
     return made

@@ -3,6 +3,7 @@
 import sysconfig
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from hwbench.data.text import FileSource, FolderSource, HuggingFaceSource, open_source
@@ -70,7 +71,8 @@ def test_a_missing_path_is_named():
 
 def test_a_dataset_saved_on_disk(tmp_path):
     datasets = pytest.importorskip("datasets", reason="datasets is not installed")
-    rows = datasets.Dataset.from_dict({"story": ["one", "", "two"]})
+    table = datasets.table.InMemoryTable(pa.table({"story": ["one", "", "two"]}))
+    rows = datasets.Dataset(table, fingerprint="hand-made")
     rows.save_to_disk(str(tmp_path / "saved"))
     source = HuggingFaceSource(str(tmp_path / "saved"), column="story")
     assert [d.text for d in source.documents()] == ["one", "two"]

@@ -13,6 +13,7 @@ __all__ = ["FLOORS", "PURPOSES", "Import", "diagram", "imports", "room_edges", "
 FLOORS = {
     "errors": 1,
     "arrays": 1,
+    "processes": 2,
     "spaces": 2,
     "units": 2,
     "metrics": 3,
@@ -30,6 +31,7 @@ FLOORS = {
 PURPOSES = {
     "errors": "every error raised on purpose",
     "arrays": "names for array types",
+    "processes": "work in processes that end on Ctrl-C",
     "spaces": "search spaces, architectures, exact costs",
     "units": "reading and printing quantities",
     "metrics": "what can be measured or predicted",

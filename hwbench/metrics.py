@@ -5,6 +5,7 @@ Everything else (tables, bundles, the command line) takes names and units from `
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -24,6 +25,7 @@ class Metric:
         needs_device: True if the number belongs to an architecture and a device.
         label: Short text for a table head or an axis.
         description: What exactly the number is.
+        range: The least and the greatest number it can be.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Metric:
     needs_device: bool
     label: str
     description: str
+    range: tuple[float, float] = (0.0, math.inf)
 
     @property
     def short(self) -> str:
@@ -73,6 +76,7 @@ _ALL: Final = (
         False,
         "perplexity",
         "of the subnet with the weights it inherits from the supernet",
+        range=(1.0, math.inf),
     ),
     Metric(
         "accuracy",
@@ -81,6 +85,7 @@ _ALL: Final = (
         False,
         "next-token accuracy",
         "share of next tokens that the inherited subnet ranks first",
+        range=(0.0, 1.0),
     ),
     Metric(
         "params",

@@ -12,6 +12,7 @@ from typing import Final, get_args
 
 import numpy as np
 
+from hwbench import metrics
 from hwbench.arrays import Codes, FloatArray, Int64Array
 from hwbench.benchmark.batch import Scorer, predict_columns
 from hwbench.benchmark.bundle import Bundle, Cell
@@ -23,9 +24,6 @@ from hwbench.surrogates.layerwise_predictor import n_combinations
 from hwbench.surrogates.uncertainty import Noise
 
 __all__ = ["Engine", "Plan"]
-
-_RANGES: Final = {"perplexity": (1.0, np.inf), "accuracy": (0.0, 1.0)}
-"""What a metric can be; 0 or more if it is not named here."""
 
 _MOST_KEPT: Final = 64
 
@@ -223,4 +221,4 @@ class Engine:
 
 
 def _range(cell: Cell) -> tuple[float, float]:
-    return _RANGES.get(cell.metric, (0.0, np.inf))
+    return metrics.get(cell.metric).range

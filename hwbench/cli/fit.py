@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from hwbench.benchmark.build import Fitted, build_bundle, cell_name, check_about
 from hwbench.cli._output import Column, command, json_option, write_json, write_table
 from hwbench.data import Table, load_tables
 from hwbench.errors import DataError, HwbenchError, UnknownNameError, require
+from hwbench.processes import unordered
 
 __all__ = ["fit"]
 
@@ -155,22 +156,25 @@ def _run(tasks: Sequence[_Task], jobs: int) -> list[Fitted]:
 
     Ctrl-C, or an error in one cell, ends the other processes at once.
     """
-    joblib = require("joblib", "fit")
     order = sorted(range(len(tasks)), key=lambda i: -tasks[i].table.codes.size)
     done: dict[int, Fitted] = {}
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        pool = joblib.Parallel(
-            n_jobs=min(jobs, len(tasks)), batch_size=1, return_as="generator_unordered"
-        )
-        for i, one in pool(joblib.delayed(_fit)(i, tasks[i]) for i in order):
-            done[i] = one
-            label = f"{one.table.space} {cell_name(one.table)}"
-            click.echo(f"[{len(done)}/{len(tasks)}] {label}: {_headline(one)}", err=True)
+    for number, one in _fitted([tasks[i] for i in order], jobs):
+        done[order[number]] = one
+        label = f"{one.table.space} {cell_name(one.table)}"
+        click.echo(f"[{len(done)}/{len(tasks)}] {label}: {_headline(one)}", err=True)
     return [done[i] for i in range(len(tasks))]
 
 
-def _fit(number: int, task: _Task) -> tuple[int, Fitted]:
-    """Fit one cell in a worker, or take it from the store; returns its number, too."""
+def _fitted(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[int, Fitted]]:
+    """Yield the number of a task and what came of it; a single job works in this process."""
+    if jobs == 1:
+        yield from ((i, _fit(task)) for i, task in enumerate(tasks))
+        return
+    yield from unordered(_fit, [(task,) for task in tasks], jobs=jobs)
+
+
+def _fit(task: _Task) -> Fitted:
+    """Fit one cell, or take it from the store."""
     from hwbench.surrogates.fitting import Measured, fit_cell, read_recipe
     from hwbench.surrogates.fitting.store import fingerprint, load_cell, save_cell
 
@@ -190,7 +194,7 @@ def _fit(number: int, task: _Task) -> tuple[int, Fitted]:
             raise DataError(f"{table.space} {cell_name(table)}: {error}") from error
         save_cell(path, key, cell)
     empty = table.select(np.arange(0))  # what a bundle needs of a table is its description
-    return number, Fitted(empty, cell.predictor, cell.uncertainty, cell.figures)
+    return Fitted(empty, cell.predictor, cell.uncertainty, cell.figures)
 
 
 def _write(fitted: Sequence[Fitted], recipe: Path, out: Path, name: str | None) -> list[Path]:

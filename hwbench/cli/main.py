@@ -15,6 +15,7 @@ from typing import NoReturn
 import click
 
 from hwbench import __version__
+from hwbench.cli._interrupts import INTERRUPTED, watched
 from hwbench.cli._output import write_examples
 from hwbench.errors import HwbenchError, UnknownNameError
 
@@ -24,7 +25,7 @@ EXIT_CODES = {
     0: "done",
     1: "done in part (each failure is named on stderr), or the output was closed early",
     2: "wrong usage or wrong input: one line `error: ...` on stderr says what",
-    130: "interrupted with Ctrl-C",
+    INTERRUPTED: "interrupted with Ctrl-C",
 }
 
 EXAMPLES = (
@@ -149,7 +150,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: What follows `hwbench` on the command line; the process's own by default.
     """
-    sys.exit(_run(arguments))
+    with watched() as ctrl_c:
+        try:
+            code = _run(arguments)
+        except Exception:
+            if not ctrl_c.pressed:
+                raise
+            code = _report_interrupt()
+        code = INTERRUPTED if code and ctrl_c.pressed else code
+    sys.exit(code)
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -162,8 +171,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except click.ClickException as error:
         return _report_usage(error)
     except click.Abort:
-        click.echo("interrupted", err=True)
-        return 130
+        return _report_interrupt()
     except HwbenchError as error:
         return _report(str(error))
     except BrokenPipeError:
@@ -174,6 +182,11 @@ def _run(arguments: Sequence[str] | None) -> int:
             raise
         return _report(f"{error.filename}: {error.strerror}")
     return result if isinstance(result, int) else 0
+
+
+def _report_interrupt() -> int:
+    click.echo("interrupted", err=True)
+    return INTERRUPTED
 
 
 def _report(message: str) -> int:

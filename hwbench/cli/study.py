@@ -42,8 +42,8 @@ def study() -> None:
 )
 @click.option(
     "--backend",
-    type=click.Choice(["loky", "dask", "ray"]),
-    default="loky",
+    type=click.Choice(["processes", "dask", "ray"]),
+    default="processes",
     show_default=True,
     help="Who runs them: processes here, or a Dask or Ray cluster.",
 )

@@ -1,5 +1,6 @@
 import importlib
 import logging
+import os
 import shlex
 import subprocess
 import sys
@@ -198,3 +199,29 @@ def test_shell_completion_offers_commands():
         check=False,
     )
     assert done.stdout == "plain,doctor\n"
+
+
+LOST = """
+import os, signal, sys, time
+from hwbench.cli import main
+def command(*_, **__):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        if sys.argv[1] == "swallow":
+            time.sleep(60)
+        raise ImportError("initialization failed") from None
+main.cli.main = command
+main.main([])
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends Ctrl-C")
+@pytest.mark.parametrize("way", ["swallow", "turn into another error"])
+def test_a_lost_ctrl_c_ends_the_command_all_the_same(way):
+    """As code of others does it, on import or while an object dies."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOST, way], capture_output=True, text=True, timeout=50
+    )
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")

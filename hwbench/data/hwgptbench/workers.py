@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +11,7 @@ from hwbench.data.hwgptbench.campaign import import_campaign
 from hwbench.data.hwgptbench.layout import Campaign
 from hwbench.data.hwgptbench.report import CampaignReport
 from hwbench.errors import DataError
+from hwbench.processes import WorkerDiedError, unordered
 
 __all__ = ["default_jobs", "import_all"]
 
@@ -47,26 +45,15 @@ def import_all(
     if jobs == 0 or not order:
         yield from (import_campaign(checkout, out, campaign) for campaign in order)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(order)), context, initializer=_limit_memory) as pool:
-        running: dict[Future[CampaignReport], Campaign] = {
-            pool.submit(import_campaign, checkout, out, campaign): campaign for campaign in order
-        }
-        try:
-            for future in as_completed(running):
-                yield future.result()
-        except BrokenProcessPool as error:
-            left = [c.name for future, c in running.items() if _unfinished(future)]
-            raise DataError(
-                "a worker process died (a script must start an import below "
-                f"`if __name__ == '__main__':`); unfinished: {', '.join(left)}"
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _unfinished(future: Future[CampaignReport]) -> bool:
-    return not future.done() or future.cancelled() or future.exception() is not None
+    left = dict(enumerate(order))
+    calls = [(checkout, out, campaign) for campaign in order]
+    try:
+        for number, report in unordered(import_campaign, calls, jobs=jobs, setup=_limit_memory):
+            del left[number]
+            yield report
+    except WorkerDiedError as error:
+        names = ", ".join(campaign.name for campaign in left.values())
+        raise DataError(f"{error}; unfinished: {names}") from error
 
 
 def _limit_memory() -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hwbench import metrics
 from hwbench.arrays import BoolArray, Codes, FloatArray, Int64Array
-from hwbench.benchmark.engine import _RANGES
 from hwbench.benchmark.terms import Terms, terms_of
 from hwbench.search import limits
 from hwbench.search.exact.certificate import NoCertificateError
@@ -189,7 +189,7 @@ def limit_dimension(bench: Benchmark, limit: Limit, /) -> tuple[Dimension, Float
     sign = 1.0 if limit.sense == "max" else -1.0
     allowed = limits.allowed(bench, limit)
     bounds = sign * (np.log(allowed) if terms.log else allowed)
-    lowest, highest = _RANGES.get(limit.metric, (0.0, math.inf))
+    lowest, highest = metrics.get(limit.metric).range
     always = allowed >= highest if sign > 0 else allowed <= lowest
     never = allowed < lowest if sign > 0 else allowed > highest
     bounds = np.where(never, -math.inf, np.where(always, math.inf, bounds))

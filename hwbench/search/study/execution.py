@@ -1,7 +1,8 @@
-"""Run a study: every run on its own, in parallel through joblib, finished ones kept.
+"""Run a study: every run on its own, in parallel, finished ones kept.
 
 A run is a pure function of the bundle, the problem, the method and the seed, so the number of jobs
-and the backend change nothing but the time. joblib comes with the extra `search`.
+and the backend change nothing but the time. Dask and Ray are reached through joblib, which comes
+with the extra `search`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from hwbench.benchmark import Benchmark, load
 from hwbench.errors import require
+from hwbench.processes import unordered
 from hwbench.search.evaluator import BenchmarkEvaluator
 from hwbench.search.methods import registry
 from hwbench.search.methods.registry import Setting
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BACKENDS", "Backend", "Progress", "execute"]
 
-Backend: TypeAlias = Literal["loky", "dask", "ray"]
+Backend: TypeAlias = Literal["processes", "dask", "ray"]
 BACKENDS: Final[tuple[str, ...]] = get_args(Backend)
 """Who runs the runs: processes here, or a Dask or Ray cluster that shares the folder."""
 
@@ -63,7 +65,7 @@ def execute(
     /,
     *,
     jobs: int = 1,
-    backend: Backend = "loky",
+    backend: Backend = "processes",
     progress: Callable[[Progress], None] | None = None,
 ) -> None:
     """Run what is missing of a study.
@@ -144,8 +146,11 @@ def _finished(folder: Path, study: Study, task: Task) -> bool:
 
 def _parallel(calls: list[_Call], *, jobs: int, backend: Backend) -> Iterator[str]:
     """Yield the outcome of each call as it ends."""
-    if jobs == 1 and backend == "loky":
+    if backend == "processes" and jobs == 1:
         yield from (function(*arguments) for function, arguments in calls)
+        return
+    if backend == "processes":
+        yield from (last for _, last in unordered(_do, calls, jobs=jobs))
         return
     joblib = require("joblib", "search")
     if backend == "dask":
@@ -157,6 +162,10 @@ def _parallel(calls: list[_Call], *, jobs: int, backend: Backend) -> Iterator[st
     with joblib.parallel_config(backend=backend, n_jobs=jobs):
         pool = joblib.Parallel(return_as=order)
         yield from pool(joblib.delayed(function)(*arguments) for function, arguments in calls)
+
+
+def _do(function: Callable[..., str], arguments: tuple[Any, ...]) -> str:
+    return function(*arguments)
 
 
 def _prove(posed: Posed, out: str) -> str:

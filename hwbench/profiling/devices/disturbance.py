@@ -6,7 +6,7 @@ either side says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from hwbench.profiling._types import Json
@@ -39,33 +39,14 @@ def cpu_disturbances(before: Mapping[str, Json], after: Mapping[str, Json], /) -
     """
     if _gone(before, after):
         return [_GONE]
-    found = []
-    passed_s = _change(before, after, "at_s") or 0.0
-    cpus = after.get("allowed_cpus")
-    capacity_s = passed_s * (len(cpus) if isinstance(cpus, Sequence) else 1)
-    busy_s, own_s = _change(before, after, "busy_s"), _change(before, after, "own_s")
-    if busy_s is not None and own_s is not None and passed_s >= _SHORTEST_S:
-        share = min(1.0, (busy_s - own_s) / capacity_s)
-        if share > OTHERS_SHARE:
-            found.append(f"other load on the device: {100 * share:.0f} % CPU by others")
-    stolen_s = _change(before, after, "steal_s")
-    if stolen_s is not None and passed_s >= _SHORTEST_S and stolen_s > STOLEN_SHARE * capacity_s:
-        share = stolen_s / capacity_s
-        found.append(f"the hypervisor took {100 * share:.0f} % of the CPU time away")
-    held_s = _change(before, after, "quota_throttled_s")
-    if held_s is not None and held_s > THROTTLED_SHARE * max(passed_s, _SHORTEST_S):
-        found.append(f"throttled: the CPU quota held the work back for {held_s:.2g} s")
-    heat = _change(before, after, "heat_throttles")
-    if heat:
-        found.append(f"throttled: the CPU slowed down from heat {heat:.0f} times")
-    return found
+    return [*_cpu_load(before, after), *_cpu_throttling(before, after)]
 
 
 def gpu_disturbances(before: Mapping[str, Json], after: Mapping[str, Json], /) -> list[str]:
     """Judge the states of a GPU.
 
-    Warns of processes of others on the card, of throttling by heat or power, of a change of its
-    power limit, and of corrected memory errors.
+    Warns of processes of others on the card, of throttling by heat or power (seen at either end, or
+    counted for over 1 % of the time between), and of a change of its power limit.
 
     Args:
         before: State before the measurement.
@@ -76,26 +57,58 @@ def gpu_disturbances(before: Mapping[str, Json], after: Mapping[str, Json], /) -
     """
     if _gone(before, after):
         return [_GONE]
-    found = []
-    foreign = sorted({*_list(before, "foreign_pids"), *_list(after, "foreign_pids")}, key=str)
-    if foreign:
-        pids = ", ".join(map(str, foreign))
-        found.append(f"other load on the device: processes {pids} use it")
-    elif max(len(_list(before, "pids")), len(_list(after, "pids"))) > 1 and (
-        after.get("foreign_pids") is None
-    ):
-        found.append(
-            "several processes use the device; in this container they cannot be told apart"
-        )
-    reasons = sorted({*_list(before, "slowed_by"), *_list(after, "slowed_by")}, key=str)
-    if reasons:
-        found.append(f"throttled: {', '.join(map(str, reasons))}")
-    if before.get("power_limit_w") != after.get("power_limit_w"):
-        found.append(
-            f"the power limit changed from {before.get('power_limit_w')} to "
-            f"{after.get('power_limit_w')} W"
-        )
+    found = [*_gpu_processes(before, after), *_gpu_throttling(before, after)]
+    old, new = before.get("power_limit_w"), after.get("power_limit_w")
+    if old is not None and new is not None and old != new:
+        found.append(f"the power limit changed from {old} to {new} W")
     return found
+
+
+def _cpu_load(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[str]:
+    passed_s = _change(before, after, "at_s")
+    if passed_s is None or passed_s < _SHORTEST_S:
+        return
+    capacity_s = passed_s * max(1, len(_list(after, "allowed_cpus")))
+    busy_s, own_s = _change(before, after, "busy_s"), _change(before, after, "own_s")
+    if busy_s is not None and own_s is not None:
+        share = min(1.0, (busy_s - own_s) / capacity_s)
+        if share > OTHERS_SHARE:
+            yield f"other load on the device: {100 * share:.0f} % CPU by others"
+    stolen = (_change(before, after, "steal_s") or 0.0) / capacity_s
+    if stolen > STOLEN_SHARE:
+        yield f"other load on the device: the hypervisor took {100 * stolen:.0f} % of the CPU away"
+
+
+def _cpu_throttling(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[str]:
+    passed_s = _change(before, after, "at_s") or 0.0
+    held_s = _change(before, after, "quota_throttled_s") or 0.0
+    if held_s > THROTTLED_SHARE * max(passed_s, _SHORTEST_S):
+        yield f"throttled: the CPU quota held threads back for {held_s:.2g} s"
+    heat = _change(before, after, "heat_throttles") or 0.0
+    if heat > 0:
+        yield f"throttled: the CPU slowed down from heat {heat:.0f} times"
+
+
+def _gpu_processes(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[str]:
+    foreign = {*_list(before, "foreign_pids"), *_list(after, "foreign_pids")}
+    if foreign:
+        pids = ", ".join(sorted(map(str, foreign)))
+        yield f"other load on the device: used by processes {pids}"
+    most = max(len(_list(before, "pids")), len(_list(after, "pids")))
+    if most > 1 and after.get("foreign_pids") is None:
+        yield f"{most} processes use the device; in this container they cannot be told apart"
+
+
+def _gpu_throttling(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[str]:
+    reasons = {*_list(before, "slowed_by"), *_list(after, "slowed_by")}
+    if reasons:
+        yield f"throttled: {', '.join(sorted(map(str, reasons)))}"
+    passed_s = _change(before, after, "at_s") or 0.0
+    for name, cause in (("slowed_by_power_s", "its power limit"), ("slowed_by_heat_s", "heat")):
+        slowed_s = _change(before, after, name) or 0.0
+        # Some drivers count in other units: what is longer than the measurement says nothing.
+        if THROTTLED_SHARE * passed_s < slowed_s <= passed_s:
+            yield f"throttled: by {cause} for {100 * slowed_s / passed_s:.0f} % of the time"
 
 
 def _gone(before: Mapping[str, Json], after: Mapping[str, Json]) -> bool:

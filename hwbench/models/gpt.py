@@ -37,6 +37,7 @@ __all__ = [
     "GeluMLP",
     "GptConfig",
     "build",
+    "check_tokens",
     "rotary_tables",
 ]
 
@@ -154,11 +155,7 @@ class GPT(nn.Module):
 
     def hidden(self, tokens: Tensor) -> Tensor:
         """Return the last hidden state, `(B, T, d)`, of token ids `(B, T)`."""
-        if tokens.dim() != 2 or tokens.shape[1] > self.config.network.context:
-            raise ShapeError(
-                f"expected tokens (B, T) with T <= {self.config.network.context}, "
-                f"got shape {tuple(tokens.shape)}"
-            )
+        check_tokens(tokens, self.config.network.context)
         x = self.wte(tokens)  # (B, T, d)
         if self.wpe is not None:
             x = x + self.wpe.weight[: tokens.shape[1]]
@@ -265,6 +262,18 @@ class GeluMLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B, T, d)` to `(B, T, d)`."""
         return cast(Tensor, self.down(F.gelu(self.up(x))))
+
+
+def check_tokens(tokens: Tensor, context: int, /) -> None:
+    """Check that token ids are `(B, T)` and not longer than the longest sequence.
+
+    Raises:
+        ShapeError: If they are.
+    """
+    if tokens.dim() != 2 or tokens.shape[1] > context:
+        raise ShapeError(
+            f"expected tokens (B, T) with T <= {context}, got shape {tuple(tokens.shape)}"
+        )
 
 
 def build(

@@ -255,13 +255,29 @@ def test_shipped_study_files_can_be_posed(root):
         assert study.description
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "processes",
+    [False, pytest.param(True, marks=pytest.mark.slow)],
+    ids=["threads", "processes"],
+)
+def test_dask_finds_the_same(done, study, tmp_path, processes):
+    distributed = pytest.importorskip("distributed", reason="needs the package distributed")
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=processes, dashboard_address=None
+    )
+    with cluster, distributed.Client(cluster):
+        execute(study, tmp_path, jobs=2, backend="dask")
+    assert same(codes_of(tmp_path), codes_of(done))
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_dask_finds_the_same(done, study, tmp_path):
-    distributed = pytest.importorskip("distributed")
-    with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as c,
-        distributed.Client(c),
-    ):
-        execute(study, tmp_path, jobs=2, backend="dask")
+def test_ray_finds_the_same(done, study, tmp_path):
+    ray = pytest.importorskip("ray", reason="needs the package ray")
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        execute(study, tmp_path, jobs=2, backend="ray")
+    finally:
+        ray.shutdown()
     assert same(codes_of(tmp_path), codes_of(done))

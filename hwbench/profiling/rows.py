@@ -129,6 +129,7 @@ class Row(TypedDict):
         state_before: State of the device before warming up; None if it did not get there.
         state_after: After measuring.
         versions: Name -> version of what took part.
+        settings: Name -> value of what else the numbers depend on.
     """
 
     schema_version: int
@@ -152,6 +153,7 @@ class Row(TypedDict):
     state_before: Mapping[str, Json] | None
     state_after: Mapping[str, Json] | None
     versions: dict[str, str]
+    settings: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +262,7 @@ def new(
         state_before=None,
         state_after=None,
         versions={},
+        settings={},
     )
 
 
@@ -312,7 +315,7 @@ def energy_of(row: Row, /) -> Energy:
     if "reason" in data:
         without = cast(NoEnergyData, data)
         raise DataError(f"no energy in this row: {without['reason']}; {without['fix']}")
-    return _energy(cast(EnergyData, data))
+    return _energy(data)
 
 
 def _energy(data: EnergyData) -> Energy:

@@ -22,6 +22,8 @@ from hwbench.errors import DataError, HwbenchError
 from hwbench.profiling.meters.clock import MONOTONIC, Clock
 
 __all__ = [
+    "SHORTEST_WINDOW_S",
+    "UPDATES_A_WINDOW",
     "DeviceLostError",
     "EnergyMeter",
     "EnergyReading",

@@ -12,7 +12,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from hwbench.errors import HwbenchError, MissingExtraError, require
 
@@ -141,7 +141,7 @@ def reset_torch_peak(device: str, /) -> None:
     cuda.reset_peak_memory_stats(device)
 
 
-def _torch_cuda(device: str):  # type: ignore[no-untyped-def]  # a module of an optional package
+def _torch_cuda(device: str) -> Any:
     cuda = require("torch", "profile").cuda
     index = device.partition(":")[2] or "0"
     if not cuda.is_available() or not index.isdigit() or int(index) >= cuda.device_count():

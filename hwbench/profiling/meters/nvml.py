@@ -2,8 +2,8 @@
 
 The counter (Volta and newer) is the better source: it misses nothing between two readings. Without
 it the power is read in the background and integrated by the trapezoid rule; what happens between
-two readings is lost. On Ampere and newer, apart from the A100, the plain power reading averages over
-the last second, so the instantaneous field is taken where the driver has it.
+two readings is lost. On Ampere and newer, apart from the A100, the plain power reading
+averages over the last second, so the instantaneous field is taken where the driver has it.
 
 Both cover the whole card, its memory included. Sources: NVML reference, nvmlDeviceQueries.
 """

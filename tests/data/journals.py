@@ -14,7 +14,6 @@ SESSION = Session(
     device_id="cpu-0123",
     device={"model": "made up"},
     started_unix_s=1000.0,
-    versions={"numpy": "2"},
 )
 
 

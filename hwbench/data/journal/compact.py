@@ -53,7 +53,7 @@ def compact(
     """Write the tables of a journal as Parquet, with everything else that it says beside them.
 
     `SPACE/DEVICE/METRIC.PROTOCOL.parquet` hold the raw samples, `rows.parquet` one line for each
-    measurement, failed ones too, and `sessions.json` the devices, library versions and plans.
+    measurement, failed ones too, and `sessions.json` the devices and plans.
 
     Args:
         place: A journal or a folder of journals.

@@ -33,7 +33,6 @@ class Session:
         device_id: Identity of the device.
         device: Its fingerprint's stable part.
         started_unix_s: Wall clock at the start.
-        versions: Library versions by name.
     """
 
     number: int
@@ -44,7 +43,6 @@ class Session:
     device_id: str
     device: Mapping[str, Any]
     started_unix_s: float
-    versions: Mapping[str, Any]
 
     def to_record(self) -> dict[str, Any]:
         """Return the record that a journal holds."""

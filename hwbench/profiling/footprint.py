@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hwbench.profiling.devices.device import Device
-from hwbench.profiling.meters import memory
+from hwbench.profiling.meters.memory import peak_resident
 from hwbench.profiling.runtimes.runtime import Request, Runnable
 from hwbench.spaces import gpt_costs
 
@@ -24,7 +24,7 @@ _VALUE_BYTES: Final = {
 
 def baseline() -> dict[str, int]:
     """Return the process's peak so far: call it after the imports, before a network is built."""
-    return _known(baseline_bytes=memory.vm_hwm_bytes())
+    return _known(baseline_bytes=peak_resident().memory_bytes)
 
 
 def peaks(device: Device, runnable: Runnable, /) -> dict[str, int]:
@@ -34,7 +34,7 @@ def peaks(device: Device, runnable: Runnable, /) -> dict[str, int]:
         device: Where it ran.
         runnable: What ran; it knows what its own allocator gave out.
     """
-    found = {**_known(vm_hwm_bytes=memory.vm_hwm_bytes()), **runnable.memory()}
+    found = {**_known(vm_hwm_bytes=peak_resident().memory_bytes), **runnable.memory()}
     if device.kind == "gpu":
         from hwbench.profiling.devices.nvidia import NvidiaGPU
 

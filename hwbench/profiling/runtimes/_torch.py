@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from hwbench.errors import require
 from hwbench.profiling._types import DeviceKind
+from hwbench.profiling.meters.memory import reset_torch_peak, torch_peak
 from hwbench.profiling.runtimes.runtime import Request, Runnable, Runtime, UnsupportedError
 
 if TYPE_CHECKING:
@@ -116,9 +117,7 @@ class TorchRunnable(Runnable):
     def reset_memory(self) -> None:
         """Reset the allocator's peaks."""
         if self._gpu:
-            import torch
-
-            torch.cuda.reset_peak_memory_stats(self._device)
+            reset_torch_peak(self._request.torch_name)
 
     def memory(self) -> dict[str, int]:
         """Return what the allocator of the GPU counted; nothing on a CPU."""
@@ -126,10 +125,11 @@ class TorchRunnable(Runnable):
             return {}
         import torch
 
+        peak = torch_peak(self._request.torch_name)
         return {
             "allocated_bytes": torch.cuda.memory_allocated(self._device),
-            "peak_allocated_bytes": torch.cuda.max_memory_allocated(self._device),
-            "peak_reserved_bytes": torch.cuda.max_memory_reserved(self._device),
+            "peak_allocated_bytes": peak.allocated_bytes,
+            "peak_reserved_bytes": peak.reserved_bytes,
         }
 
     def settings(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`hwbench doctor`: the environment, and what each missing extra would add."""
+"""`hwbench doctor`: the environment, the devices, and what each missing extra would add."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -6,6 +6,7 @@ from dataclasses import asdict
 import click
 
 from hwbench.cli import _environment as environment
+from hwbench.cli._hardware import Hardware, hardware
 from hwbench.cli._output import Column, command, json_option, write_fields, write_json, write_table
 
 __all__ = ["doctor"]
@@ -14,20 +15,23 @@ __all__ = ["doctor"]
 @command("doctor", examples=["hwbench doctor", "hwbench doctor --json"])
 @json_option
 def doctor(as_json: bool) -> None:
-    """Show the environment and what each extra would add.
+    """Show the environment, the devices, and what each extra would add.
 
     Lists the packages of every extra with their versions, what can be done with the extra, and the
-    line that installs what is missing. Paste its --json into a bug report.
+    line that installs what is missing; and the devices that can be measured here, how their energy
+    is read, and what to do where it cannot be. Paste its --json into a bug report.
     """
-    packages = environment.extra_packages()
+    packages, here = environment.extra_packages(), hardware()
     if as_json:
-        write_json(_report(packages))
+        write_json(_report(packages) | here.record())
         return
     write_fields(environment.machine())
     click.echo()
     _write_extras(packages)
     click.echo()
     _write_packages(packages)
+    click.echo()
+    _write_hardware(here)
     click.echo(f"\nbundles: {', '.join(environment.bundle_names()) or 'none'}")
 
 
@@ -77,6 +81,14 @@ def _write_packages(packages: dict[str, tuple[environment.Package, ...]]) -> Non
         columns,
         [(p.name, p.version, p.bounds, p.state, ", ".join(extras)) for p, extras in groups.items()],
     )
+
+
+def _write_hardware(here: Hardware) -> None:
+    titles = ("device", "what it is", "kind", "id", "energy", "energy covers")
+    rows = [(d.name, d.label, d.kind, d.id, d.energy, d.scope) for d in here.found]
+    write_table([Column(title) for title in titles], rows)
+    for what, why in here.problems():
+        click.echo(f"\nnot here: {what}\n  why: {why.reason}\n  fix: {why.fix}")
 
 
 def _lacking(packages: Sequence[environment.Package]) -> list[str]:

@@ -1,5 +1,6 @@
 """Trees like /proc and /sys, and a stand-in for pynvml, for tests without the hardware."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -121,7 +122,7 @@ class FakeNVML:
         return call
 
 
-ANSWERS = {
+ANSWERS: dict[str, Callable[..., object]] = {
     "nvmlDeviceGetName": lambda nvml, card: nvml.names[card],
     "nvmlDeviceGetUUID": lambda nvml, card: f"GPU-{card}aaaa-bbbb",
     "nvmlDeviceGetVbiosVersion": lambda nvml, card: b"96.00.1",

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -196,6 +197,11 @@ def test_ranges_of_cpus():
     assert parse_cpu_list("") == parse_cpu_list(None) == []
 
 
+def change(before: Any, after: Any, name: str) -> float:
+    """Tell by how much a number of the state grew."""
+    return float(after[name] - before[name])
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the real /proc")
 class TestThisMachine:
     def test_the_fingerprint_stays(self):
@@ -217,9 +223,9 @@ class TestThisMachine:
             [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         child.stdout.readline()
-        living = CPU().state()["own_s"] - before["own_s"]
+        living = change(before, CPU().state(), "own_s")
         child.communicate("\n")
-        dead = CPU().state()["own_s"] - before["own_s"]
+        dead = change(before, CPU().state(), "own_s")
         assert 0.28 <= living <= 0.6
         assert living <= dead <= living + 0.3
 
@@ -234,5 +240,5 @@ class TestThisMachine:
         subprocess.run([sys.executable, "-c", orphan], check=True)
         time.sleep(1.5)
         after = CPU().state()
-        others_s = (after["busy_s"] - before["busy_s"]) - (after["own_s"] - before["own_s"])
+        others_s = change(before, after, "busy_s") - change(before, after, "own_s")
         assert others_s > 0.3

@@ -1,8 +1,10 @@
+from typing import Any
+
 import pytest
 
 from hwbench.profiling.devices.disturbance import cpu_disturbances, gpu_disturbances
 
-CPU = {
+CPU: dict[str, Any] = {
     "at_s": 100.0,
     "answers": True,
     "allowed_cpus": [0, 1, 2, 3],
@@ -12,7 +14,7 @@ CPU = {
     "quota_throttled_s": 0.0,
     "heat_throttles": 5,
 }
-GPU = {
+GPU: dict[str, Any] = {
     "at_s": 100.0,
     "answers": True,
     "pids": [7],

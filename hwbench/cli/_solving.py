@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hwbench import metrics, units
 from hwbench.benchmark import Benchmark
 from hwbench.cli._found import Found
-from hwbench.search import Objective, Problem, Run
+from hwbench.search import Objective, Problem, ProblemError, Run
 from hwbench.search.methods import registry
 
 if TYPE_CHECKING:
@@ -22,14 +22,27 @@ FALLBACK = "nsga2"
 _log = logging.getLogger(__name__)
 
 
-def solve(bench: Benchmark, problem: Problem, *, certain: bool) -> Found | None:
-    """Solve exactly; None if that is impossible and nobody insists."""
+def solve(
+    bench: Benchmark, problem: Problem, *, certain: bool, time_limit: float | None = None
+) -> Found | None:
+    """Solve exactly; None if that is impossible and nobody insists.
+
+    Args:
+        bench: The benchmark.
+        problem: The problem.
+        certain: Whether somebody insists.
+        time_limit: Seconds; then the answer is the best so far, and says so.
+
+    Raises:
+        NoCertificateError: If somebody insists, and it is impossible.
+        ProblemError: If the time ran out before anything of a front was found.
+    """
     from hwbench.search import exact
 
     try:
         if len(problem.objectives) == 1:
-            return _from_exact(exact.solve(bench, problem), problem)
-        front = exact.pareto(bench, problem)
+            return _from_exact(exact.solve(bench, problem, time_limit=time_limit), problem)
+        front = exact.pareto(bench, problem, time_limit=time_limit)
     except exact.NoCertificateError as error:
         if certain:
             raise
@@ -37,7 +50,7 @@ def solve(bench: Benchmark, problem: Problem, *, certain: bool) -> Found | None:
         return None
     certificate = front.certificate
     if not len(front.codes):
-        return infeasible(bench, problem)
+        return _nothing(bench, problem, time_limit)
     return Found(
         problem,
         tuple(problem.space.decode(front.codes)),
@@ -46,6 +59,16 @@ def solve(bench: Benchmark, problem: Problem, *, certain: bool) -> Found | None:
         facts=_proof(certificate),
         numbers={"certificate": _certificate(certificate)},
     )
+
+
+def _nothing(bench: Benchmark, problem: Problem, time_limit: float | None) -> Found:
+    found = infeasible(bench, problem, time_limit=time_limit)
+    if found is None:
+        raise ProblemError(
+            f"no architecture was found within {time_limit} s, and none is ruled out; "
+            f"give --time-limit more seconds, or search with --method {FALLBACK}"
+        )
+    return found
 
 
 def _from_exact(result: ExactResult, problem: Problem) -> Found:
@@ -79,7 +102,9 @@ def _from_exact(result: ExactResult, problem: Problem) -> Found:
     )
 
 
-def infeasible(bench: Benchmark, problem: Problem) -> Found | None:
+def infeasible(
+    bench: Benchmark, problem: Problem, *, time_limit: float | None = None
+) -> Found | None:
     """Return the closest architecture if it is proven that none keeps the limits; else None."""
     from hwbench.search import exact
 
@@ -89,7 +114,7 @@ def infeasible(bench: Benchmark, problem: Problem) -> Found | None:
     devices = () if limit.device is None else (limit.device,)
     easy = replace(problem, objectives=(Objective(limit.metric, devices),))
     try:
-        result = exact.solve(bench, easy)
+        result = exact.solve(bench, easy, time_limit=time_limit)
     except exact.NoCertificateError:
         return None
     return _from_exact(result, problem) if result.feasible is False else None

@@ -80,6 +80,14 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="Distinct architectures to evaluate (not with exact).",
     ),
     click.option(
+        "--time-limit",
+        type=click.FloatRange(min=0.0, min_open=True),
+        default=60.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="When an exact search or a proof stops; the answer then says what is not proven.",
+    ),
+    click.option(
         "--noise",
         type=click.Choice(["repeat", "session"]),
         help="Let the method see noisy repeats instead of predictions.  [default: none; session "
@@ -140,6 +148,7 @@ def search(
     aggregate: Aggregate,
     method: str | None,
     budget: int,
+    time_limit: float,
     noise: Noise | None,
     repeats: int,
     seed: int,
@@ -169,12 +178,12 @@ def search(
     words = dict(_pair(text) for text in settings)
     found = None
     if method == EXACT or (method is None and len(problem.objectives) == 1):
-        found = solve(bench, problem, certain=method == EXACT)
+        found = solve(bench, problem, certain=method == EXACT, time_limit=time_limit)
     if found is None:
         name = method or FALLBACK
         noise = noise or ("session" if name == "moasha" else None)
         evaluator = BenchmarkEvaluator(bench, problem, noise=noise, repeats=repeats)
-        found = _search(evaluator, name, words, budget, seed, out)
+        found = _search(evaluator, name, words, budget, seed, out, time_limit)
     elif words:
         raise ProblemError("the exact method has no settings")
     found = replace(found, named=tuple(bench.device(name).name for name in devices))
@@ -191,10 +200,11 @@ def _search(
     budget: int,
     seed: int,
     out: Path | None,
+    time_limit: float,
 ) -> Found:
     """Search with a method, unless it is proven that there is nothing to find."""
     settings = registry.read_settings(method, words)
-    hopeless = infeasible(evaluator.bench, evaluator.problem)
+    hopeless = infeasible(evaluator.bench, evaluator.problem, time_limit=time_limit)
     if hopeless is not None:
         return hopeless
     with _progress(budget) as told:

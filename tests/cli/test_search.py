@@ -1,4 +1,5 @@
 import json
+import time
 
 import numpy as np
 import pytest
@@ -100,6 +101,27 @@ def test_an_exact_front_is_what_nothing_dominates(hwbench, every):
     expected = np.unique(expected, axis=0)
     np.testing.assert_allclose(np.unique(front, axis=0), expected, rtol=1e-9)
     assert "proof" in hwbench(*goal).out
+
+
+def test_a_front_that_runs_out_of_time_says_so(hwbench, made):
+    goal = ("search", "gpt-s", "--device", "h100", "--minimize", "perplexity,latency,energy")
+    began = time.perf_counter()
+    found = hwbench(*goal, "--method", "exact", "--time-limit", "2", "--json")
+    assert time.perf_counter() - began < 30  # room for a slow machine; all of it takes 20 s of a fast one
+    assert found.json["certificate"]["proven"] is False
+    assert "stopped early" in found.json["certificate"]["proof"]
+    assert found.json["architectures"]
+
+
+def test_no_time_at_all_ends_in_one_line(hwbench, made):
+    goal = ("search", "made", "--minimize", "perplexity,latency@gpu-one,params")
+    found = hwbench(*goal, "--method", "exact", "--time-limit", "1e-9")
+    assert found.code == 2
+    assert "--time-limit" in found.err
+    assert found.out == ""
+    assert hwbench(*GOAL, "--time-limit", "0").code == 2
+    alone = hwbench(*GOAL, "--max", "params=1G", "--time-limit", "1e-9").out
+    assert "unknown: the time ran out" in alone
 
 
 def test_a_search_goes_on_from_its_folder(hwbench, made):

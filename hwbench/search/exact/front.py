@@ -90,7 +90,11 @@ def pareto(
 
 def _certificate(tolerance: float, gap: float, seconds: float, n: int) -> Certificate:
     if gap > 0:
-        proof = "the search stopped early; the gap is that of the first objective"
+        proof = "the search stopped early; " + (
+            f"some architecture may be better than this front by {gap:.2g} (relative)"
+            if math.isfinite(gap)
+            else "parts of the front may be missing"
+        )
         return Certificate(math.nan, max(tolerance, gap), SOLVER, seconds, proof, False)
     if tolerance <= TOLERANCE:
         proof = "every architecture that no other one dominates has its point in this front"
@@ -175,13 +179,15 @@ class _Cover:
             if wider and point is not None and (self._held(point) <= held).all():
                 return [point]
         share = _SHARE * self.tolerance
-        found = minimise(
+        outcome = minimise(
             self.model.with_bounds(bounds),
             verify=self.verify,
             deadline=self.deadline,
             tolerance=share,
-        ).best
-        point = None
+        )
+        if not outcome.exact:  # what is missing below these bounds is not known
+            self.gap = math.inf
+        found, point = outcome.best, None
         if found is not None:
             second = float(self._held(found)[self.places[0]].max())
             point = Point(found.c, found.choice, found.score, second)

@@ -140,6 +140,11 @@ def test_without_time_nothing_false_is_claimed():
     front = pareto(brute.bench(), problem(objectives=(PERPLEXITY, LATENCY)), time_limit=0.0)
     assert not front.certificate.proven
     assert front.certificate.gap > 0
+    three = problem(objectives=(PERPLEXITY, LATENCY, Objective("params")))
+    empty = pareto(brute.bench(), three, time_limit=0.0)  # not even the first step has time
+    assert not empty.certificate.proven
+    assert math.isinf(empty.certificate.gap)
+    assert "missing" in empty.certificate.proof
 
 
 def test_wrong_numbers_of_objectives_and_tolerances_are_refused():

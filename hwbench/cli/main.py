@@ -76,6 +76,12 @@ COMMANDS: dict[str, Entry] = {
     ),
     "spaces": Entry("Look", "hwbench.cli.spaces", "spaces", "List the search spaces."),
     "data": Entry("Build", "hwbench.cli.data", "data", "Import measured data."),
+    "profile": Entry(
+        "Build",
+        "hwbench.cli.profile",
+        "profile",
+        "Measure latency, energy and memory on a device of your own.",
+    ),
     "fit": Entry("Build", "hwbench.cli.fit", "fit", "Fit surrogates to tables and write bundles."),
     "doctor": Entry(
         "Help",

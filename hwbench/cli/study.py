@@ -131,7 +131,11 @@ def compare_table(
     problem = Problem.parse(bench, minimize=minimize, maximize=maximize, devices=devices)
     needed = set(problem.columns)
     found = compare(
-        [t for t in load_tables(tables) if (t.metric, t.device) in needed],
+        [
+            table
+            for table in load_tables(tables)
+            if table.space == bench.space.name and (table.metric, table.device) in needed
+        ],
         bench,
         problem,
         methods=methods,

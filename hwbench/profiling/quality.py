@@ -52,9 +52,7 @@ def drifts(found: Iterable[Entry], /) -> list[TableDrift]:
     return made
 
 
-def _estimate(
-    group: Sequence[Entry], values: np.ndarray[tuple[int], np.dtype[np.float64]]
-) -> SessionDrift:
+def _estimate(group: Sequence[Entry], values: FloatArray) -> SessionDrift:
     texts = [str(entry.row["architecture"]) for entry in group]
     archs = np.unique(texts, return_inverse=True)[1].astype(np.int64)
     visits = dict.fromkeys((entry.plan, entry.shard, entry.session) for entry in group)

@@ -107,7 +107,7 @@ def test_a_front_that_runs_out_of_time_says_so(hwbench, made):
     goal = ("search", "gpt-s", "--device", "h100", "--minimize", "perplexity,latency,energy")
     began = time.perf_counter()
     found = hwbench(*goal, "--method", "exact", "--time-limit", "2", "--json")
-    assert time.perf_counter() - began < 30  # room for a slow machine; all of it takes 20 s of a fast one
+    assert time.perf_counter() - began < 30  # all of it takes 20 s
     assert found.json["certificate"]["proven"] is False
     assert "stopped early" in found.json["certificate"]["proof"]
     assert found.json["architectures"]

@@ -15,7 +15,7 @@ __all__ = ["doctor"]
 @command("doctor", examples=["hwbench doctor", "hwbench doctor --json"])
 @json_option
 def doctor(as_json: bool) -> None:
-    """Show the environment, the devices, and what each extra would add.
+    """Show the environment and what each extra would add.
 
     Lists the packages of every extra with their versions, what can be done with the extra, and the
     line that installs what is missing; and the devices that can be measured here, how their energy

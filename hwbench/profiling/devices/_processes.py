@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,4 +99,6 @@ def _below(stats: dict[int, list[str]], pid: int) -> set[int]:
 
 
 def _ticks_a_second() -> int:
+    if sys.platform == "win32":  # no /proc there, so no tick is ever read
+        return 1
     return os.sysconf("SC_CLK_TCK")

@@ -23,11 +23,18 @@ class DeviceBusyError(HwbenchError, RuntimeError):
 
 
 def lock_folder() -> Path:
-    """Name the folder of the lock files: in the user's run-time folder, else in the temporary."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    if runtime and os.access(runtime, os.W_OK):
-        return Path(runtime) / "hwbench"
-    return Path(tempfile.gettempdir()) / f"hwbench-{_user()}"
+    """Name the folder of the lock files, the same for all sessions and jobs of a user.
+
+    In the user's run-time folder where there is one; else in /tmp, whatever TMPDIR says: batch
+    systems give each job another; else in the temporary folder.
+    """
+    uid = os.getuid() if hasattr(os, "getuid") else None
+    for folder in (os.environ.get("XDG_RUNTIME_DIR"), f"/run/user/{uid}"):
+        if folder and os.access(folder, os.W_OK):
+            return Path(folder) / "hwbench"
+    shared = Path("/tmp")
+    base = shared if os.access(shared, os.W_OK) else Path(tempfile.gettempdir())
+    return base / f"hwbench-{_user() if uid is None else uid}"
 
 
 @contextmanager
@@ -84,7 +91,7 @@ def _holder(handle: int) -> str:
 def _user() -> str:
     with contextlib.suppress(OSError, KeyError, ImportError):
         return getpass.getuser()
-    return str(os.getuid()) if hasattr(os, "getuid") else "user"
+    return "user"
 
 
 if sys.platform == "win32":

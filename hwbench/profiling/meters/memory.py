@@ -89,11 +89,8 @@ def peak_resident(proc: Path = _PROC, /) -> PeakMemory:
     peak = vm_hwm_bytes(proc)
     if peak is not None:
         return PeakMemory(peak, "vm_hwm")
-    if sys.platform == "win32":
-        return _peak_working_set()
-    if sys.platform == "darwin":
-        return _maximum_of_rusage()
-    return PeakMemory(None, "none")
+    elsewhere = {"win32": _peak_working_set, "darwin": _maximum_of_rusage}.get(sys.platform)
+    return elsewhere() if elsewhere else PeakMemory(None, "none")
 
 
 def reset_peak_resident(proc: Path = _PROC, /) -> bool:

@@ -1,6 +1,8 @@
 import json
+import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -181,6 +183,15 @@ def test_a_folder_that_cannot_be_written(tmp_path):
         locked("a", label="a", folder=tmp_path / "file"),
     ):
         pass
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="Windows has no run-time folders")
+def test_jobs_with_temporary_folders_of_their_own_share_the_locks(tmp_path, monkeypatch):
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    if os.access("/tmp", os.W_OK):
+        assert tmp_path not in lock_folder().parents
 
 
 def test_devices_lock_themselves(tmp_path, monkeypatch):

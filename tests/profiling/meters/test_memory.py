@@ -70,3 +70,48 @@ def test_no_gpu_for_torch():
         memory.torch_peak("cuda:99")
     with pytest.raises(HwbenchError, match="torch sees no GPU"):
         memory.reset_torch_peak("cuda:99")
+
+
+def test_other_systems_have_their_own_ways(tmp_path, monkeypatch):
+    """The maximum of getrusage, which macOS counts in bytes; nothing on an unknown system."""
+    usage = type("Usage", (), {"ru_maxrss": 123_456_789})()
+    resource = type("Module", (), {"RUSAGE_SELF": 0, "getrusage": lambda who: usage})
+    monkeypatch.setattr(memory, "require", lambda module, extra: resource)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert memory.peak_resident(tmp_path) == memory.PeakMemory(123_456_789, "ru_maxrss")
+    monkeypatch.setattr(sys, "platform", "freebsd14")
+    assert memory.peak_resident(tmp_path) == memory.PeakMemory(None, "none")
+
+
+class FakeCUDA:
+    """One GPU with known peaks."""
+
+    emptied = False
+
+    def is_available(self):
+        return True
+
+    def device_count(self):
+        return 1
+
+    def max_memory_allocated(self, device):
+        return 100
+
+    def max_memory_reserved(self, device):
+        return 200
+
+    def empty_cache(self):
+        self.emptied = True
+
+    def reset_peak_memory_stats(self, device):
+        assert self.emptied
+
+
+def test_peaks_of_torch(monkeypatch):
+    torch = type("Torch", (), {"cuda": FakeCUDA()})
+    monkeypatch.setattr(memory, "require", lambda module, extra: torch)
+    memory.reset_torch_peak("cuda:0")
+    assert memory.torch_peak("cuda:0") == memory.TorchPeak(100, 200)
+    for missing in ("cuda:1", "cpu:x", "cuda:-1"):
+        with pytest.raises(HwbenchError, match="torch sees no GPU"):
+            memory.torch_peak(missing)

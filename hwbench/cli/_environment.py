@@ -36,6 +36,8 @@ PURPOSES = {
     "search": "run studies, compare fronts, test differences between methods",
     "adapters": "search with pymoo or optuna",
     "report": "draw plots",
+    "dask": "run studies on a Dask cluster",
+    "ray": "run studies on a Ray cluster",
     "spaces": "export a search space to ConfigSpace",
     "dev": "run the tests and checks of hwbench itself",
 }

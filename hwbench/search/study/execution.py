@@ -154,9 +154,9 @@ def _parallel(calls: list[_Call], *, jobs: int, backend: Backend) -> Iterator[st
         return
     joblib = require("joblib", "search")
     if backend == "dask":
-        require("distributed", "search")
+        require("distributed", "dask")
     if backend == "ray":
-        require("ray.util.joblib", "search").register_ray()
+        require("ray.util.joblib", "ray").register_ray()
     # Ray's backend hands everything over at the end.
     order = "list" if backend == "ray" else "generator_unordered"
     with joblib.parallel_config(backend=backend, n_jobs=jobs):

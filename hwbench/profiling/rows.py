@@ -219,7 +219,8 @@ class Memory:
         peak_bytes: The one number of the metric "memory_bytes": on a GPU the peak of what torch's
             allocator gave out, or what NVML saw of the process where torch took no part; on a CPU
             the process's VmHWM.
-        baseline_bytes: VmHWM of the process with all imports, before the network was built.
+        baseline_bytes: VmHWM of the process with all imports, before the network was built; None
+            for a peak on a GPU.
         parts: All numbers of the row, by name.
     """
 
@@ -342,11 +343,12 @@ def memory_of(row: Row, /) -> Memory:
         DataError: If the row has none; says why.
     """
     parts = row["memory"] or {}
-    peak = next((parts[name] for name in _PEAKS if name in parts), None)
-    if peak is None:
+    source = next((name for name in _PEAKS if name in parts), None)
+    if source is None:
         raise DataError(f"no peak memory in this row: {row['status']}. {row['reason']}".strip())
-    baseline = None if "peak_allocated_bytes" in parts else parts.get("baseline_bytes")
-    return Memory(peak_bytes=peak, baseline_bytes=baseline, parts=dict(parts))
+    # The baseline is memory of the CPU: nothing to subtract from that of a GPU.
+    baseline = parts.get("baseline_bytes") if source == "vm_hwm_bytes" else None
+    return Memory(peak_bytes=parts[source], baseline_bytes=baseline, parts=dict(parts))
 
 
 def value_of(row: Row, metric: str, /) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from hwbench.models.decoding import Decoder
 from hwbench.models.gpt import GPT, Attention, GptConfig
@@ -30,8 +31,8 @@ def network(request: Request, /) -> GPT:
     """
     device = torch.device(request.torch_name)
     dtype = _WEIGHTS.get(request.protocol.precision, torch.float32)
-    model = GPT(GptConfig.of(request.arch, request.space), device="meta", dtype=dtype)
-    model.to_empty(device=device)
+    with _Uninitialised(device):
+        model = GPT(GptConfig.of(request.arch, request.space), device="meta", dtype=dtype)
     generator = torch.Generator(device).manual_seed(request.seed)
     block = torch.empty(_BLOCK, device=device).normal_(0.0, _STD, generator=generator).to(dtype)
     with torch.no_grad():
@@ -55,6 +56,31 @@ def steps(request: Request, model: GPT, /) -> tuple[Step, Step]:
     if work.phase == "prefill":
         return _nothing, lambda: model(tokens)
     return _decoding(Decoder(model, batch=work.batch, length=work.context), tokens)
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Puts what is made for the "meta" device on a real one, and skips torch's own weights.
+
+    On "meta" torch imports 800 modules of its compiler, for seconds, to do nothing.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__()
+        self._device = device
+
+    def __torch_function__(
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: Sequence[object] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
+        options = dict(kwargs or {})
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return args[0] if args else options["tensor"]
+        if str(options.get("device")) == "meta":
+            options["device"] = self._device
+        return func(*args, **options)
 
 
 def _decoding(decoder: Decoder, tokens: Tensor) -> tuple[Step, Step]:

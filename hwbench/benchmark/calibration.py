@@ -17,6 +17,7 @@ from hwbench.benchmark.bundle import Bundle, DeviceKind
 from hwbench.benchmark.closed_forms import ClosedForm, tabulate
 from hwbench.errors import DataError
 from hwbench.surrogates.fewshot.design import choose
+from hwbench.surrogates.fewshot.noise import Noise, noises_of
 from hwbench.surrogates.fewshot.prior import Prior
 from hwbench.surrogates.predictor import Predictor
 
@@ -111,6 +112,29 @@ def prior_of(
         if kind is None or any(kinds[device] == kind for device in devices):
             same.add(cell.name)
     return Prior.of(bundle.space, known, same=same or None) if known else None
+
+
+def noises_for(
+    bundle: Bundle, metric: str, /, *, kind: DeviceKind | None, without: str | None = None
+) -> tuple[Noise, ...]:
+    """Return how measurements of a metric may scatter, learned from a bundle's devices.
+
+    Args:
+        bundle: The bundle.
+        metric: Exact name of the metric.
+        kind: Kind of the new device; None: all devices count alike.
+        without: A device to leave out.
+    """
+    kinds = {device.name: device.kind for device in bundle.devices}
+    known, same = {}, set()
+    for cell in bundle.cells:
+        devices = [device for device in cell.devices or () if device != without]
+        if cell.metric != metric or not devices or cell.uncertainty is None:
+            continue
+        known[cell.name] = cell.uncertainty
+        if kind is None or any(kinds[device] == kind for device in devices):
+            same.add(cell.name)
+    return noises_of(known, same=same or None)
 
 
 def _note(n: int, expected: Mapping[str, float]) -> str:

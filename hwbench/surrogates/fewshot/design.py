@@ -19,8 +19,9 @@ from hwbench.surrogates.fewshot.prior import Prior, Setting
 
 __all__ = ["Chosen", "choose"]
 
-_SETTING = Setting(other=0.1, rest=0.3, spread=1.0, noise=0.005)
-"""What a design is made for."""
+_SETTING = Setting(other=0.1, rest=0.3, spread=1.0)
+_NOISE = 0.005
+"""What a design is made for; the noise is relative."""
 
 _ROUNDS = 4
 
@@ -101,7 +102,7 @@ class _Metric:
         """Covariance after measuring some candidates."""
         x = self.x[list(rows)]
         cross = self.covariance @ x.T
-        gram = x @ cross + _SETTING.noise**2 * np.eye(len(x))
+        gram = x @ cross + _NOISE**2 * np.eye(len(x))
         left: FloatArray = self.covariance - cross @ np.linalg.solve(gram, cross.T)
         return left
 
@@ -109,7 +110,7 @@ class _Metric:
         """Return by which share each candidate, measured next, lowers the error, `(N,)`."""
         cross = self.x @ covariance  # (N, k)
         drop = np.einsum("nk,nk->n", cross @ self.space, cross)
-        found = np.einsum("nk,nk->n", cross, self.x) + _SETTING.noise**2
+        found = np.einsum("nk,nk->n", cross, self.x) + _NOISE**2
         share: FloatArray = drop / found / self.error(covariance)
         return share
 

@@ -24,7 +24,7 @@ from hwbench.spaces import Space
 from hwbench.surrogates.fewshot.basis import Basis
 from hwbench.surrogates.predictor import Predictor
 
-__all__ = ["SETTINGS", "Prior", "Setting"]
+__all__ = ["Prior", "Setting"]
 
 _SAMPLE = 1000
 """Architectures that stand for the space, drawn uniformly per choice."""
@@ -46,20 +46,22 @@ class Setting:
         other: Weight of a device of another kind, where one of the same kind weighs 1.
         rest: Share of the prior variance outside the span of the known devices.
         spread: How much more the new device may differ than the known ones do, as a variance.
-        noise: Standard deviation of a measurement, relative.
+        like: The known device it resembles; None: none in particular.
     """
 
     other: float
     rest: float
     spread: float
-    noise: float
+    like: str | None = None
 
 
-SETTINGS: tuple[Setting, ...] = tuple(
-    Setting(*values)
-    for values in product((0.1, 1.0), (0.1, 0.3), (0.3, 1.0, 3.0), (0.001, 0.003, 0.01, 0.03, 0.1))
+_BROAD = tuple(
+    Setting(*values) for values in product((0.03, 0.3, 1.0), (0.1, 0.3, 0.6), (0.3, 1.0, 3.0))
 )
-"""What is believed before measuring, each with the same weight; measurements shift the weights."""
+"""Beliefs in which a new device is one of its kind."""
+
+_ALIKE = tuple(product((0.3,), (0.1, 0.3), (0.02, 0.1)))
+"""The same of beliefs in which it is nearly a known device."""
 
 
 @final
@@ -137,15 +139,24 @@ class Prior:
         """Turn `(k,)` relative effects into effects of the basis, in units of the speed."""
         return effects / self.unit
 
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """What is believed before measuring, each as likely; measurements shift the weights."""
+        kin = [name for name, same in zip(self.names, self.same, strict=True) if same]
+        alike = (Setting(*values, like=name) for name in kin for values in _ALIKE)
+        return (*_BROAD, *alike)
+
     def mean(self, setting: Setting, /) -> FloatArray:
-        """Return the `(k,)` mean over devices."""
+        """Return the `(k,)` effects that a setting expects."""
+        if setting.like is not None:
+            return np.asarray(self.effects[self.names.index(setting.like)], dtype=np.float64)
         average: FloatArray = _weights(self.same, setting.other) @ self.effects
         return average
 
     def covariance(self, setting: Setting, /) -> FloatArray:
         """Return the `k x k` covariance, the unknown speed included."""
         weight, mean = _weights(self.same, setting.other), self.mean(setting)
-        off = self.effects - mean
+        off = self.effects - weight @ self.effects
         spanned = (off.T * weight) @ off
         block = self.basis.block
         square = np.bincount(block, weight @ off**2) / np.bincount(block)

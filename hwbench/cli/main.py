@@ -83,6 +83,12 @@ COMMANDS: dict[str, Entry] = {
         "Measure latency, energy and memory on a device of your own.",
     ),
     "fit": Entry("Build", "hwbench.cli.fit", "fit", "Fit surrogates to tables and write bundles."),
+    "supernet": Entry(
+        "Build",
+        "hwbench.cli.supernet",
+        "supernet",
+        "Train many networks in one, and see how good they are.",
+    ),
     "doctor": Entry(
         "Help",
         "hwbench.cli.doctor",

@@ -1,0 +1,260 @@
+"""`hwbench supernet`: train many networks in one, and see how good they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from hwbench.cli._output import command, json_option
+from hwbench.cli._supernet import (
+    Asked,
+    make_card,
+    require_torch,
+    show_count,
+    train_run,
+    write_qualities,
+    write_result,
+)
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from hwbench.data.text import TokenizerKind
+    from hwbench.supernet.running import Precision
+
+__all__ = ["supernet"]
+
+_POSITIVE = click.IntRange(min=1)
+_PRECISIONS = click.Choice(["fp32", "bf16", "fp16"])
+_METHODS = ["tanglenas", "spos", "sandwich", "sandwich-distil"]
+_DISTRIBUTIONS = ["drnas", "darts", "gdas", "reinmax"]
+
+
+@click.group("supernet")
+def supernet() -> None:
+    """Train many networks in one, and see how good they are."""
+
+
+@command(
+    "train",
+    examples=[
+        "hwbench supernet train --space nano --out runs/nano",
+        "hwbench supernet train --space nano --method spos --steps 4000 --out runs/spos",
+        "hwbench supernet train --space small-lm --text corpus/ --device cuda --out runs/tangle",
+        "torchrun --nproc-per-node 4 -m hwbench supernet train --space gpt-s --out runs/s",
+    ],
+)
+@click.option("--space", "space_name", required=True, help="Which networks: nano, small-lm, gpt-s.")
+@click.option(
+    "--method",
+    type=click.Choice(_METHODS),
+    default="tanglenas",
+    show_default=True,
+    help="Learn an architecture by turns with the weights, or train subnets.",
+)
+@click.option(
+    "--distribution",
+    type=click.Choice(_DISTRIBUTIONS),
+    default="drnas",
+    show_default=True,
+    help="For tanglenas: what is learned about architectures.",
+)
+@click.option(
+    "--order",
+    type=click.IntRange(1, 2),
+    default=1,
+    show_default=True,
+    help="For tanglenas with darts: 2 looks one step ahead.",
+)
+@click.option(
+    "--penalty",
+    type=click.FloatRange(min=0, min_open=True),
+    help="For tanglenas: what the loss pays for the largest network's cost, or for 100 % too much.",
+)
+@click.option(
+    "--penalty-on",
+    type=click.Choice(["params", "flops"]),
+    default="params",
+    show_default=True,
+    help="Which cost the penalty is on.",
+)
+@click.option(
+    "--limit",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Only what lies above this cost is paid for.",
+)
+@click.option(
+    "--text",
+    default="stdlib",
+    show_default=True,
+    help="A file, a folder, hf:NAME:SPLIT:COLUMN, or stdlib: Python's own sources.",
+)
+@click.option("--vocab-size", type=_POSITIVE, help="Most tokens.  [default: the network's]")
+@click.option(
+    "--tokenizer",
+    type=click.Choice(["auto", "bpe", "bytes"]),
+    default="auto",
+    show_default=True,
+    help="Byte pairs where the package tokenizers is installed, bytes otherwise.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the run.",
+)
+@click.option("--steps", type=_POSITIVE, help="Updates of the weights.")
+@click.option("--batch-size", type=_POSITIVE, help="Sequences a micro-batch and process.")
+@click.option("--context", type=_POSITIVE, help="Tokens a sequence.")
+@click.option("--accumulate", type=_POSITIVE, help="Micro-batches a step.")
+@click.option("--learning-rate", type=float, help="Of the weights, after the warm-up.")
+@click.option("--arch-learning-rate", type=float, help="Of the distribution.")
+@click.option("--precision", type=_PRECISIONS, help="Number format of matrix products.")
+@click.option("--checkpoint-every", type=_POSITIVE, help="Steps between checkpoints.")
+@click.option("--validate-every", type=click.IntRange(min=0), help="Steps between validations.")
+@click.option("--log-every", type=_POSITIVE, help="Steps a row of the log.")
+@click.option("--keep", type=_POSITIVE, help="Checkpoints that are kept.")
+@click.option("--compile/--no-compile", default=None, help="Run through torch.compile.")
+@click.option("--seed", type=click.IntRange(min=0), help="Of everything that is drawn.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto.")
+@json_option
+def train(
+    space_name: str,
+    method: str,
+    distribution: str,
+    order: int,
+    penalty: float | None,
+    penalty_on: str,
+    limit: float | None,
+    text: str,
+    vocab_size: int | None,
+    tokenizer: str,
+    out: Path,
+    device: str,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Train a supernet, or go on where it stopped.
+
+    Settings that are left out have the values of the space: for small-lm the paper's, for nano such
+    that minutes on one processor core are enough. Interrupt it and run the same line again: it goes
+    on from the last checkpoint. Writes run.json, log.csv, validation.csv and checkpoints to the
+    folder. Several GPUs: start it with torchrun.
+    """
+    require_torch()
+    from hwbench.supernet.runs import PenaltyChoice
+    from hwbench.supernet.training import preset, processes
+
+    if penalty is None and limit is not None:
+        raise click.UsageError("--limit needs --penalty: how much going beyond it costs")
+    on = cast("Literal['params', 'flops']", penalty_on)
+    paid = None if penalty is None else PenaltyChoice(on, penalty, limit)
+    given = {name: value for name, value in settings.items() if value is not None}
+    config = preset(space_name, **given)
+    with processes(device) as own:
+        kind = cast("TokenizerKind", tokenizer)
+        asked = Asked(space_name, method, distribution, order, text, vocab_size, kind, paid)
+        result = train_run(make_card(asked, config, own), out, own)
+    if own.first:
+        write_result(result, out, as_json=as_json)
+
+
+@command(
+    "evaluate",
+    examples=[
+        "hwbench supernet evaluate runs/spos --n 500 --out quality.parquet",
+        "hwbench supernet evaluate runs/spos --n 500 --part test --tables tables/",
+    ],
+)
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--n", type=_POSITIVE, default=500, show_default=True, help="How many subnets.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Parquet file.  [default: quality.parquet in the folder of the run]",
+)
+@click.option(
+    "--tables",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Also write tables there, for hwbench fit.",
+)
+@click.option(
+    "--part",
+    type=click.Choice(["validation", "test"]),
+    default="validation",
+    show_default=True,
+    help="Which text.",
+)
+@click.option("--rows", type=_POSITIVE, default=500, show_default=True, help="Sequences of text.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws."
+)
+@click.option("--batch-size", type=_POSITIVE, help="Sequences at once.")
+@click.option(
+    "--precision", type=_PRECISIONS, default="fp32", show_default=True, help="Number format."
+)
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto.")
+@json_option
+def evaluate(
+    folder: Path,
+    n: int,
+    out: Path | None,
+    tables: Path | None,
+    part: str,
+    rows: int,
+    seed: int,
+    batch_size: int | None,
+    precision: str,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Evaluate many subnets of a trained supernet with the weights they inherit.
+
+    FOLDER is the folder of a run. The largest and the smallest subnet come first, then distinct
+    ones drawn per choice; losses are pooled over all tokens. Interrupt it and run the same line
+    again: finished subnets are kept in a journal beside the file.
+    """
+    require_torch()
+    from hwbench.supernet.evaluation import evaluate_many, plan
+    from hwbench.supernet.quality_files import Evaluated, write_parquet, write_tables
+    from hwbench.supernet.runs import open_run
+    from hwbench.supernet.training import processes
+
+    target = out or folder / "quality.parquet"
+    kind = cast("Precision", precision)
+    with processes(device) as own:
+        run = open_run(folder, device=own.device)
+    context = run.card.training.context
+    windows = run.corpus().windows("test" if part == "test" else "validation", context=context)
+    archs = plan(run.space, n, seed=seed)
+    journal = target.with_name(f"{target.name}.journal.jsonl")
+    text = windows.rows(rows)
+    qualities = evaluate_many(
+        run.network,
+        archs,
+        text,
+        journal=journal,
+        subject=run.subject,
+        batch_size=batch_size,
+        precision=kind,
+        progress=show_count,
+    )
+    found = Evaluated(
+        space=run.space,
+        archs=archs,
+        qualities=qualities,
+        params=[run.network.count(arch) for arch in archs],
+        context=context,
+        precision=precision,
+        about={"run": str(folder), "checkpoint": run.subject, "part": part, "rows": len(text)},
+    )
+    write_parquet(found, target)
+    written = [] if tables is None else write_tables(found, tables)
+    journal.unlink(missing_ok=True)
+    write_qualities(found, target, written, as_json=as_json)
+
+
+supernet.add_command(train)
+supernet.add_command(evaluate)

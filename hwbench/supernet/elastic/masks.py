@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwbench.errors import ShapeError, require
+from hwbench.supernet.elastic._blocks import block_linear, masked_weight
 
 require("torch", "train")
 
@@ -26,6 +27,8 @@ from torch.autograd.function import once_differentiable  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 __all__ = ["Axis", "Blocks", "Coupling", "Mask", "Prefixes", "Scales", "indicators"]
+
+_PASSES = 3  # scaling activations goes over them more often than masking over the weight
 
 
 def indicators(sizes: Sequence[int], n: int, /) -> Tensor:
@@ -103,11 +106,13 @@ class Blocks(Mask):
     Attributes:
         axis: The axis that is cut into blocks: 0 for rows, 1 for columns.
         lengths: Length of each block.
+        across: Lengths of blocks of the other axis within which the mask is constant, too.
         factors: `(blocks, n)` mask along the other axis, of length n, in each block.
     """
 
     axis: int
     lengths: tuple[int, ...]
+    across: tuple[int, ...]
     factors: Tensor
 
     def rows(self) -> Tensor | None:
@@ -119,27 +124,22 @@ class Blocks(Mask):
 
     def linear(self, x: Tensor, weight: Tensor, /) -> Tensor:
         """See `Mask.linear`."""
-        touched = len(self.lengths) * weight.shape[1 - self.axis]
-        if touched * (x.numel() // x.shape[-1]) > weight.numel():
+        touched = len(self.lengths) * weight.shape[1 - self.axis] * (x.numel() // x.shape[-1])
+        if _PASSES * touched > weight.numel():
             return F.linear(x, self.masked(weight))
-        parts = torch.split(weight, list(self.lengths), dim=self.axis)
-        if self.axis == 0:
-            pairs = zip(parts, self.factors.to(x.dtype), strict=True)
-            return torch.cat([F.linear(x * factor, part) for part, factor in pairs], dim=-1)
-        inputs = torch.split(x, list(self.lengths), dim=-1)
-        y = F.linear(inputs[0], parts[0])
-        factors = self.factors.to(y.dtype)
-        y = y * factors[0]
-        for each, part, factor in zip(inputs[1:], parts[1:], factors[1:], strict=True):
-            y = torch.addcmul(y, F.linear(each, part), factor)
-        return y
+        return block_linear(x, weight, self.factors, self.axis, self.lengths)
 
     def masked(self, weight: Tensor, /) -> Tensor:
         """Return `weight * mask`, `(O, I)`; the mask itself is never made."""
-        factors = self.factors.to(weight.dtype)
-        other = factors.unsqueeze(1 + self.axis)  # (blocks, n, 1) or (blocks, 1, n)
-        parts = torch.split(weight, list(self.lengths), dim=self.axis)
-        return torch.cat([a * b for a, b in zip(parts, other, strict=True)], dim=self.axis)
+        if self.axis == 0:
+            return masked_weight(weight, self.factors, self.lengths)
+        # In blocks of rows, which lie together in memory.
+        first = [part[:, 0] for part in torch.split(self.factors, list(self.across), dim=1)]
+        steps = torch.split(
+            torch.stack(first), 1, dim=1
+        )  # one (row blocks, 1) for each column block
+        columns = [step.expand(-1, n) for step, n in zip(steps, self.lengths, strict=True)]
+        return masked_weight(weight, torch.cat(columns, dim=1), self.across)
 
 
 class Axis(nn.Module):
@@ -202,10 +202,9 @@ class Coupling(nn.Module):
         sizes = (tuple(rows), tuple(columns))
         _check_slices(sizes, shape)
         self.axis = min((1, 0), key=lambda axis: len(set(sizes[axis])))
-        ends = sorted(set(sizes[self.axis]))
-        if ends[-1] != shape[self.axis]:  # what no slice reaches is a block of its own, masked out
-            ends.append(shape[self.axis])
-        self.lengths = tuple(b - a for a, b in itertools.pairwise([0, *ends]))
+        ends = _ends(sizes[self.axis], shape[self.axis])
+        self.lengths = _steps(ends)
+        self.across = _steps(_ends(sizes[1 - self.axis], shape[1 - self.axis]))
         reaches = torch.tensor(sizes[self.axis]) >= torch.tensor(ends)[:, None]  # (blocks, k)
         other = indicators(sizes[1 - self.axis], shape[1 - self.axis])
         self.reaches: Tensor
@@ -220,7 +219,16 @@ class Coupling(nn.Module):
             weights: `(m, k)` weights of the slices in each of m mixtures.
         """
         factors = (weights.unsqueeze(1) * self.reaches) @ self.other  # (m, blocks, n)
-        return [Blocks(self.axis, self.lengths, each) for each in factors.unbind(0)]
+        return [Blocks(self.axis, self.lengths, self.across, each) for each in factors.unbind(0)]
+
+
+def _ends(sizes: tuple[int, ...], n: int) -> list[int]:
+    """Return where blocks end; what no slice reaches is a block of its own, masked out."""
+    return sorted({*sizes, n})
+
+
+def _steps(ends: list[int]) -> tuple[int, ...]:
+    return tuple(b - a for a, b in itertools.pairwise([0, *ends]))
 
 
 def _check_slices(sizes: tuple[tuple[int, ...], ...], shape: tuple[int, int]) -> None:

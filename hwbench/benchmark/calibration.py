@@ -1,30 +1,38 @@
 """Add a device to a benchmark: what to measure on it, and what the measurements tell.
 
-`design` chooses architectures before anything is measured.
+`design` chooses architectures before anything is measured; `calibrate` makes of ten to a hundred
+measurements a device that can be queried and searched like the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from hwbench import metrics as metric_names
 from hwbench.arrays import Codes, FloatArray
-from hwbench.benchmark.bundle import Bundle, DeviceKind
+from hwbench.benchmark.bundle import Bundle, Cell, Device, DeviceKind
 from hwbench.benchmark.closed_forms import ClosedForm, tabulate
+from hwbench.data.table import Table
 from hwbench.errors import DataError
 from hwbench.surrogates.fewshot.design import choose
+from hwbench.surrogates.fewshot.intervals import HeldOut, leave_out, uncertainty_of
 from hwbench.surrogates.fewshot.noise import Noise, noises_of
+from hwbench.surrogates.fewshot.posterior import fit
 from hwbench.surrogates.fewshot.prior import Prior
+from hwbench.surrogates.fitting.measured import Measured
 from hwbench.surrogates.predictor import Predictor
 
-__all__ = ["Design", "design", "prior_of"]
+__all__ = ["Calibrated", "Design", "Learnt", "calibrate", "design", "noises_for", "prior_of"]
 
 _CANDIDATES: Final = 600
 """Architectures that a design chooses from, drawn uniformly per choice."""
+
+_DOUBT: Final = 0.2
+"""A row trusted less than this counts as an outlier."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +95,143 @@ def design(
     expected = dict(zip(known, chosen.expected, strict=True))
     total = None if seconds is None else float(seconds[chosen.rows].sum())
     return Design(candidates[chosen.rows], expected, total, _note(len(chosen.rows), expected))
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """What calibration made of one table.
+
+    Attributes:
+        cell: The new cell.
+        rows: Number of measurements.
+        architectures: Number of different architectures.
+        held_out: Error and coverage on architectures left out; None with fewer than three.
+        drift: Standard deviation of drift that was taken out, relative.
+        doubted: Rows that were taken for outliers.
+    """
+
+    cell: Cell
+    rows: int
+    architectures: int
+    held_out: HeldOut | None
+    drift: float
+    doubted: int
+
+
+@dataclass(frozen=True, eq=False)
+class Calibrated:
+    """A benchmark with one more device.
+
+    Attributes:
+        bundle: The benchmark.
+        learnt: What was learnt of each metric.
+        skipped: Metric -> why it was left out.
+    """
+
+    bundle: Bundle
+    learnt: tuple[Learnt, ...]
+    skipped: Mapping[str, str]
+
+
+def calibrate(
+    bundle: Bundle, tables: Sequence[Table], device: Device, /, *, name: str | None = None
+) -> Calibrated:
+    """Add a device to a benchmark from few measurements of it.
+
+    Args:
+        bundle: The benchmark; its devices are the prior.
+        tables: What was measured on the new device, one table a metric; rows of the same
+            architecture and their order tell of drift.
+        device: The new device.
+        name: Name of the new benchmark; None: the old one's.
+
+    Raises:
+        DataError: If the bundle knows the device already, a table is of another space, a metric
+            comes twice, no table can be used, or one holds no positive value.
+        MissingExtraError: If SciPy is not installed.
+    """
+    _check_new(bundle, tables, device)
+    learnt, skipped = [], {}
+    for table in tables:
+        prior = prior_of(bundle, table.metric, kind=device.kind)
+        if prior is None:
+            skipped[table.metric] = "no known device has it"
+            continue
+        noises = noises_for(bundle, table.metric, kind=device.kind)
+        learnt.append(_learn(bundle, table, device, prior, noises))
+    if not learnt:
+        raise DataError(f"{bundle.name} knows no device with any of: {', '.join(skipped)}")
+    return Calibrated(_with(bundle, device, learnt, name), tuple(learnt), skipped)
+
+
+def _check_new(bundle: Bundle, tables: Sequence[Table], device: Device) -> None:
+    if any(device.name == known.name for known in bundle.devices):
+        raise DataError(f"{bundle.name} has a device {device.name} already; choose another name")
+    metrics = [table.metric for table in tables]
+    for table in tables:
+        if table.space != bundle.space.name:
+            raise DataError(f"a table is of {table.space}, the benchmark of {bundle.space.name}")
+        if metrics.count(table.metric) > 1:
+            protocols = [t.protocol.name for t in tables if t.metric == table.metric]
+            raise DataError(f"{table.metric} was measured as {', '.join(protocols)}: choose one")
+
+
+def _learn(
+    bundle: Bundle, table: Table, device: Device, prior: Prior, noises: tuple[Noise, ...]
+) -> Learnt:
+    data = Measured.of(table, bundle.space)
+    found = fit(prior, data.codes, data.y, order=data.position, noises=noises)
+    known = uncertainty_of(found, data.repeats, data.y)
+    cell = Cell(
+        f"{table.metric}.{device.name}",
+        table.metric,
+        (device.name,),
+        found.predictor(),
+        known,
+        table.protocol,
+    )
+    return Learnt(
+        cell,
+        len(data),
+        len(np.unique(data.codes, axis=0)),
+        leave_out(prior, data, noises),
+        found.drift,
+        int((found.trust < _DOUBT).sum()),
+    )
+
+
+def _with(bundle: Bundle, device: Device, learnt: Sequence[Learnt], name: str | None) -> Bundle:
+    given = bundle.card.get("cells")
+    figures = dict(given) if isinstance(given, Mapping) else {}
+    lines = [f"\n## Calibrated from few measurements: {device.name}\n"]
+    for one in learnt:
+        figures[one.cell.name] = _figures(one)
+        error = "-" if one.held_out is None else f"{100 * one.held_out.mape:.2g} %"
+        lines.append(
+            f"- {one.cell.name}: {one.rows} measurements of {one.architectures} architectures, "
+            f"error on architectures left out {error}"
+        )
+    return replace(
+        bundle,
+        name=name or bundle.name,
+        devices=(*bundle.devices, device),
+        cells=(*bundle.cells, *(one.cell for one in learnt)),
+        card={**bundle.card, "cells": figures},
+        card_text=bundle.card_text + "\n".join(lines) + "\n",
+    )
+
+
+def _figures(one: Learnt) -> dict[str, object]:
+    assert one.cell.uncertainty is not None
+    figures: dict[str, object] = {
+        "n": one.rows,
+        "chosen": "few-shot",
+        "parts": dict(one.cell.uncertainty.parts),
+    }
+    if one.held_out is not None:
+        figures["architectures"] = {"few-shot": {"mape": one.held_out.mape}}
+        figures["calibration"] = {"coverage_90": one.held_out.inside}
+    return figures
 
 
 def prior_of(

@@ -92,8 +92,8 @@ def _decoding(decoder: Decoder, tokens: Tensor) -> tuple[Step, Step]:
         last.copy_(first)
         decoder.rewind(length)
 
-    def step() -> None:
-        last.copy_(decoder(last)[:, -1:].argmax(-1))
+    def step() -> object:
+        return last.copy_(decoder(last)[:, -1:].argmax(-1))
 
     return begin, step
 

@@ -116,12 +116,12 @@ class TrainingConfig:
 
 
 _NANO: Final = TrainingConfig(
-    steps=1500,
+    steps=2000,
     batch_size=8,
     context=64,
     accumulate=1,
-    learning_rate=3e-3,
-    min_learning_rate=3e-4,
+    learning_rate=6e-3,
+    min_learning_rate=6e-4,
     warmup=50,
     arch_learning_rate=1e-2,
     log_every=50,

@@ -145,9 +145,9 @@ def _environment(job: Job, scratch: Path) -> dict[str, str]:
         "TORCHINDUCTOR_CACHE_DIR": str(scratch / "inductor"),
         "TRITON_CACHE_DIR": str(scratch / "triton"),
     }
-    if "energy_j" in job.metrics:
-        changed["OMP_WAIT_POLICY"] = "PASSIVE"  # waiting threads that spin use energy
-    return {**os.environ, **changed}
+    # Threads that spin while they wait use energy, and on a machine that others use too they wait
+    # for whole slices of the scheduler: five times slower passes were seen on two busy cores.
+    return {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, **changed}
 
 
 def _signal(number: int) -> str:

@@ -29,6 +29,7 @@ P95_SAMPLES: Final = 59
 _GAP: Final = 4.0  # widest gap between levels, in widths of the wider level
 _STEP: Final = 0.02  # levels and drift smaller than this, relative to the median, do not matter
 _MAD_LIMIT: Final = 5.0
+_FEWEST: Final = 7  # samples, to call one of them odd
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ class Summary:
             too few samples.
         p95: 95th percentile; None below 59 samples.
         spread: Interquartile range over median.
-        outliers: How many lie further from the median than 5 times the median deviation.
+        outliers: How many lie further from the median than 5 times the median deviation; 0 below 7
+            samples, whose deviation means little.
         two_levels: Whether they fall into two clean levels, as when a clock changes.
         drifting: Whether they rise or fall as time goes on.
     """
@@ -94,7 +96,7 @@ def summary(samples: Sequence[float] | FloatArray, /, *, confidence: float = 0.9
         confidence=covered,
         p95=float(np.quantile(values, 0.95)) if len(values) >= P95_SAMPLES else None,
         spread=_over(float(third - first), middle),
-        outliers=int(np.count_nonzero(deviation > limit)),
+        outliers=int(np.count_nonzero(deviation > limit)) if len(values) >= _FEWEST else 0,
         two_levels=two_levels(values),
         drifting=drifting(values),
     )

@@ -82,6 +82,7 @@ def test_outliers_are_counted_and_kept():
     found = summary(values)
     assert (found.n, found.outliers) == (7, 1)
     assert found.median == 1.0
+    assert summary(values[1:]).outliers == 0
 
 
 def test_relative_error_is_infinite_below_the_confidence():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -136,7 +137,10 @@ class TorchRunnable(Runnable):
         """Return what changes torch's numbers."""
         import torch
 
-        found = {"threads": str(torch.get_num_threads())}
+        found = {
+            "threads": str(torch.get_num_threads()),
+            "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "not set"),
+        }
         if self._gpu:
             found["allow_tf32"] = str(torch.backends.cuda.matmul.allow_tf32)
 

@@ -46,6 +46,10 @@ class _Corner(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        whole = grad.new_zeros(ctx.shape)
-        whole[tuple(map(slice, grad.shape))] = grad
+        whole = grad.new_empty(ctx.shape)
+        rest = whole
+        for axis, size in enumerate(grad.shape):  # zeros where the slice does not go, once
+            rest.narrow(axis, size, rest.shape[axis] - size).zero_()
+            rest = rest.narrow(axis, 0, size)
+        rest.copy_(grad)
         return whole, None

@@ -44,8 +44,10 @@ def record(path: Path, **changes) -> Path:
 
 def make_row(job, status="ok", *, device_id="", samples=(0.5, 0.51), **changes):
     """A row as a worker writes it, with chosen numbers."""
-    row = rows.new(job, status=status, device_id=device_id, started_unix_s=1000.0)
-    row |= {"seconds": 2.0}
+    row: dict = {
+        **rows.new(job, status=status, device_id=device_id, started_unix_s=1000.0),
+        "seconds": 2.0,
+    }
     if status == "ok":
         latency = {
             "samples_s": list(samples),
@@ -54,8 +56,8 @@ def make_row(job, status="ok", *, device_id="", samples=(0.5, 0.51), **changes):
             "stop_reason": "converged",
             "tokens_per_iteration": 512,
         }
-        row |= {"latency": latency}
-    return row | changes
+        row = {**row, "latency": latency}
+    return {**row, **changes}
 
 
 class Measurer:

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from hwbench.data.journal import JournalBusyError, JournalError, entries, sessions, tables
-from hwbench.profiling.campaign import PLAN, Campaign, CampaignError, journal_name
+from hwbench.profiling.campaign import PLAN, Campaign, CampaignError, Progress, journal_name
 from hwbench.profiling.devices import DeviceLostError, open_device
+from hwbench.profiling.devices.replay import ReplayDevice
 from hwbench.profiling.plan import schedule
 from hwbench.profiling.plan_file import read_plan, to_text
 from tests.profiling.campaigns import Measurer, make_plan, make_row, record
@@ -32,7 +33,8 @@ def keys(campaign, device):
 
 def test_everything_is_measured_in_order_and_kept(tmp_path, device):
     campaign = Campaign(make_plan(3, metrics=("latency_s", "memory_bytes")), tmp_path / "out")
-    measure, seen = Measurer(), []
+    measure = Measurer()
+    seen: list[Progress] = []
     end = campaign.run(device, measure, progress=seen.append)
     slots = schedule(campaign.plan)
     found = campaign.entries()
@@ -147,7 +149,7 @@ def test_shards_measure_everything_once(tmp_path, device):
 def test_a_device_that_disappears_ends_it_and_nothing_false_is_written(tmp_path, device):
     campaign = Campaign(make_plan(3), tmp_path / "out")
 
-    class Lost(type(device)):
+    class Lost(ReplayDevice):
         gone = False
 
         def fingerprint(self):

@@ -173,7 +173,8 @@ def _break(job: Job, out: TextIO) -> None:
     elif job.fault == "out_of_memory":
         np.ones(1 << 60, dtype=np.uint8)
     elif job.fault == "hang":
-        subprocess.run([sys.executable, "-c", "import time; time.sleep(600)"], check=False)
+        words = [sys.executable, "-c", "import time; time.sleep(600)", f"sleeper-{job.key}"]
+        subprocess.run(words, check=False)
     elif job.fault == "noise":
         os.write(1, b"a library says hello\n")
     elif job.fault == "garbage":

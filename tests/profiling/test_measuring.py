@@ -127,18 +127,47 @@ def test_faults_become_rows(fault, status, why):
 @pytest.mark.skipif(not os.path.isdir("/proc"), reason="looks processes up in /proc")
 def test_a_time_out_ends_the_children_too():
     begin = time.monotonic()
-    row = measure(_job(fault="hang", timeout_s=4.0))
+    row = measure(_job(fault="hang", timeout_s=4.0, key="late"))
     assert row["status"] == "timeout"
     assert row["reason"] == "killed after its time-out of 4 s"
     assert time.monotonic() - begin < 20
+    _all_gone("late")
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="looks processes up in /proc")
+def test_ctrl_c_ends_the_children_too():
+    code = (
+        "import sys\n"
+        "from hwbench.profiling.jobs import Job\n"
+        "from hwbench.profiling.measuring import measure\n"
+        "measure(Job.from_json(sys.stdin.read()))\n"
+    )
+    words = [sys.executable, "-c", code]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stderr=pipe, text=True) as process:
+        process.stdin.write(_job(fault="hang", key="ctrl-c").to_json())
+        process.stdin.close()
+        for _ in range(300):
+            if _sleepers("ctrl-c"):
+                break
+            time.sleep(0.1)
+        assert _sleepers("ctrl-c")
+        process.send_signal(signal.SIGINT)
+        errors = process.stderr.read()
+    assert process.returncode == -signal.SIGINT
+    assert "KeyboardInterrupt" in errors
+    _all_gone("ctrl-c")
+
+
+def _all_gone(key):
     for _ in range(50):  # a killed process takes a moment to go
-        if not _sleepers():
+        if not _sleepers(key):
             break
         time.sleep(0.1)
-    assert _sleepers() == []
+    assert _sleepers(key) == []
 
 
-def _sleepers():
+def _sleepers(key):
     found = []
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -148,7 +177,7 @@ def _sleepers():
                 state = file.read().rpartition(")")[2].split()[0]
         except OSError:
             continue
-        if b"import time; time.sleep(600)" in words and state != "Z":
+        if f"sleeper-{key}".encode() in words and state != "Z":
             found.append(entry)
     return found
 

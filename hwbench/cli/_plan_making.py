@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from hwbench import spaces
+from hwbench import metrics, spaces
 from hwbench.arrays import Codes, FloatArray
 from hwbench.benchmark import load, names
 from hwbench.benchmark.bundle import Bundle
@@ -105,6 +105,8 @@ def make(asked: Asked, measure: Measure | None, /) -> Made:
         UnknownNameError: If there is no such bundle, protocol, metric, ...
         DataError: If the budget does not suffice for two architectures.
     """
+    for name in asked.metrics:
+        metrics.get(name)
     bundle, space = _source(asked.bundle)
     kind = asked.device.kind
     ways = tuple(

@@ -55,7 +55,7 @@ class Drift:
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why the verdict is as it is."""
-        return self.table.estimate.reasons
+        return self.table.reasons
 
     def cells(self) -> list[object]:
         """Return the line of the table."""
@@ -82,7 +82,8 @@ class Drift:
             "repeats": found.repeats,
             "outliers": found.outliers,
             "verdict": found.verdict,
-            "reasons": list(found.reasons),
+            "disturbed": self.table.disturbed,
+            "reasons": list(self.reasons),
         }
 
 

@@ -5,7 +5,7 @@ the machine from the architectures. The model is linear in the logarithm,
 
     log value = level of the architecture + drift at this time + noise,
 
-with drift a random walk in time, within each session of the campaign. Its strength relative to the
+with drift a random walk in time, and a step between two sessions of the campaign. Its strength relative to the
 noise is estimated by restricted maximum likelihood (Patterson & Thompson 1971), outlying rows are
 weighted down (Student's t, as Lange et al. 1989), and the levels are the generalised least squares
 ones. Without repeated architectures nothing can be said, and the verdict says so.
@@ -33,7 +33,8 @@ _RATIOS: Final = np.concatenate([[0.0], np.geomspace(1e-4, 1e4, 65)])
 _FREEDOM: Final = 4.0
 _ROUNDS: Final = 5
 _FEWEST: Final = 4
-_GAP: Final = 0.25
+_FINEST: Final = 1e-4
+"""Scatter below this (a hundredth of a per cent) is not used to call a row an outlier."""
 _NORMAL: Final = 0.8175
 """E[w r^2] / E[w] of the weights of `_student` for standard normal r: weighting down the tails of
 ordinary noise makes it look smaller, and by this much."""
@@ -106,7 +107,8 @@ def estimate(
         raise DataError("drift is a factor: values must be there and above 0")
     logs = np.log(np.asarray(values, dtype=np.float64))
     archs = np.asarray(architecture, dtype=np.int64)
-    basis = _walk(_one_clock(np.asarray(at_s, dtype=np.float64), visit))
+    walk = _walk(_one_clock(np.asarray(at_s, dtype=np.float64), visit))
+    basis = np.hstack([walk, _steps(visit)])
     return _judge(logs, archs, _fit(logs, archs, basis))
 
 
@@ -143,16 +145,22 @@ def _fit(logs: FloatArray, archs: Int64Array, basis: FloatArray) -> _Fit:
 
 
 def _one_clock(at_s: FloatArray, visit: Int64Array) -> FloatArray:
-    """Put sessions behind each other; what happened between them counts as much time again."""
+    """Put sessions behind each other, without the time between them."""
     clock, end = np.empty(len(at_s)), 0.0
     for number in np.unique(visit):
         rows = visit == number
-        began = at_s[rows].min()
-        length = float(at_s[rows].max() - began)
-        gap = _GAP * length if end > 0 else 0.0
-        clock[rows] = end + gap + at_s[rows] - began
+        clock[rows] = end + at_s[rows] - at_s[rows].min()
         end = float(clock[rows].max())
     return clock
+
+
+def _steps(visit: Int64Array) -> FloatArray:
+    """Return `n x (sessions - 1)`: a machine may have changed at will between two sessions."""
+    return (
+        np.array([visit >= number for number in np.unique(visit)[1:]], dtype=np.float64)
+        .reshape(-1, len(visit))
+        .T
+    )
 
 
 def _walk(clock: FloatArray) -> FloatArray:
@@ -239,7 +247,7 @@ def _student(rest: FloatArray, archs: Int64Array) -> FloatArray:
     repeated = np.bincount(archs)[archs] > 1
     if repeated.sum() <= _FEWEST:
         return np.ones(len(rest))
-    spread = 1.4826 * float(np.median(np.abs(rest[repeated]))) + 1e-12
+    spread = 1.4826 * float(np.median(np.abs(rest[repeated]))) + _FINEST
     weights = (_FREEDOM + 1.0) / (_FREEDOM + (rest / spread) ** 2)
     return np.where(repeated, np.minimum(weights, 1.0), 1.0)
 

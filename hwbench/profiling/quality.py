@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ class TableDrift:
         protocol: Name of the protocol.
         keys: Key of each measurement, in order.
         estimate: Drift, corrected values, verdict.
+        disturbed: Measurements whose rows carry warnings.
+        warning: The first words of the most frequent warning; empty if there is none.
     """
 
     space: str
@@ -33,6 +36,16 @@ class TableDrift:
     protocol: str
     keys: tuple[str, ...]
     estimate: SessionDrift
+    disturbed: int = 0
+    warning: str = ""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the verdict is as it is, and what else makes the numbers doubtful."""
+        if not self.disturbed:
+            return self.estimate.reasons
+        words = f"{self.disturbed} of {len(self.keys)} measurements carry warnings, most often"
+        return (*self.estimate.reasons, f"{words}: {self.warning}")
 
 
 def drifts(found: Iterable[Entry], /) -> list[TableDrift]:
@@ -48,8 +61,15 @@ def drifts(found: Iterable[Entry], /) -> list[TableDrift]:
             continue
         keys = tuple(entry.key for entry in group)
         drift = _estimate(group, values)
-        made.append(TableDrift(space, device, metric, protocol, keys, drift))
+        made.append(TableDrift(space, device, metric, protocol, keys, drift, *_warnings(group)))
     return made
+
+
+def _warnings(group: Sequence[Entry]) -> tuple[int, str]:
+    """Count the rows that carry warnings, and name the commonest, numbers and details left out."""
+    told = [entry.row.get("warnings") or [] for entry in group]
+    kinds = Counter(text.partition(":")[0] for warnings in told for text in warnings)
+    return sum(bool(warnings) for warnings in told), next(iter(dict(kinds.most_common(1))), "")
 
 
 def _estimate(group: Sequence[Entry], values: FloatArray) -> SessionDrift:

@@ -37,8 +37,10 @@ def make_plan(n=3, **changes) -> Plan:
 
 
 def record(path: Path, **changes) -> Path:
-    told = {"kind": "cpu", "label": "recorded", "stable": {"model": "recorded"}}
-    path.write_text(json.dumps(told | changes))
+    """Write a recording; each folder has a device of its own, as tests run side by side."""
+    told = {"kind": "cpu", "label": "recorded", "stable": {"model": "recorded"}} | changes
+    told["stable"] = {**told["stable"], "serial": str(path.parent)}
+    path.write_text(json.dumps(told))
     return path
 
 

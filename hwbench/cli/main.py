@@ -82,6 +82,12 @@ COMMANDS: dict[str, Entry] = {
         "profile",
         "Measure latency, energy and memory on a device of your own.",
     ),
+    "calibrate": Entry(
+        "Build",
+        "hwbench.cli.calibrate",
+        "calibrate_command",
+        "Add a device to a benchmark from few measurements.",
+    ),
     "fit": Entry("Build", "hwbench.cli.fit", "fit", "Fit surrogates to tables and write bundles."),
     "supernet": Entry(
         "Build",

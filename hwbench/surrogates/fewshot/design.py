@@ -19,7 +19,7 @@ from hwbench.surrogates.fewshot.prior import Prior, Setting
 
 __all__ = ["Chosen", "choose"]
 
-_SETTING = Setting(other=0.1, rest=0.3, spread=1.0)
+_SETTING = Setting(other=0.3, rest=0.4, spread=1.0)
 _NOISE = 0.005
 """What a design is made for; the noise is relative."""
 

@@ -56,7 +56,7 @@ class Setting:
 
 
 _BROAD = tuple(
-    Setting(*values) for values in product((0.03, 0.3, 1.0), (0.1, 0.3, 0.6), (0.3, 1.0, 3.0))
+    Setting(*values) for values in product((0.03, 0.3, 1.0), (0.2, 0.4, 0.7), (1.0, 3.0))
 )
 """Beliefs in which a new device is one of its kind."""
 

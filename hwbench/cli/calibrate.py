@@ -1,0 +1,138 @@
+"""`hwbench calibrate`: add a device to a benchmark from few measurements of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import click
+import numpy as np
+
+from hwbench.benchmark import load, save
+from hwbench.benchmark.bundle import Device, DeviceKind
+from hwbench.benchmark.calibration import Learnt, calibrate
+from hwbench.cli._output import Column, command, json_option, write_json, write_table
+from hwbench.data import Table
+from hwbench.data import journal as journals
+from hwbench.errors import DataError, require
+from hwbench.profiling.drift_session import estimate
+
+__all__ = ["calibrate_command"]
+
+
+@command(
+    "calibrate",
+    examples=[
+        "hwbench calibrate gpt-s journals/mybox --name mybox --out my-bundle/",
+        "hwbench search my-bundle/ --device mybox --minimize perplexity --max latency=80ms",
+    ],
+)
+@click.argument("bundle")
+@click.argument("journal", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="What to call the device.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="Folder of the new benchmark."
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["cpu", "gpu"]),
+    help="Kind of the device.  [default: as its id begins]",
+)
+@click.option("--label", help="How people know it.  [default: its name]")
+@click.option("--protocol", help="Only tables of this protocol.")
+@json_option
+def calibrate_command(
+    bundle: str,
+    journal: Path,
+    name: str,
+    out: Path,
+    kind: str | None,
+    label: str | None,
+    protocol: str | None,
+    as_json: bool,
+) -> None:
+    """Add a device to a benchmark from few measurements of it.
+
+    BUNDLE is a name, or the folder of a bundle of your own; its devices are the prior. JOURNAL is
+    what `hwbench profile run` or `hwbench profile compact` wrote, or a folder of tables. Ten to a
+    hundred architectures are enough for predictions, with intervals, of all of them.
+    """
+    require("scipy", "fit")
+    known = load(bundle).bundle
+    tables = _tables(journal, known.space.name, protocol)
+    device = _device(name, tables, kind, label)
+    found = calibrate(known, tables, device)
+    digest = save(found.bundle, out)
+    rows = [_row(one, _verdict(tables, one)) for one in found.learnt]
+    if as_json:
+        about = {"bundle": str(out), "sha256": digest, "device": name, "kind": device.kind}
+        write_json({**about, "cells": rows, "skipped": dict(found.skipped)})
+        return
+    columns = [Column("cell"), *(Column(key, "right") for key in list(rows[0])[1:])]
+    write_table(columns, [list(row.values()) for row in rows])
+    for metric, reason in found.skipped.items():
+        click.echo(f"left out {metric}: {reason}", err=True)
+    click.echo(f"wrote {out}: search it with --device {name}", err=True)
+
+
+def _tables(journal: Path, space: str, protocol: str | None) -> list[Table]:
+    """Read the tables of a space, all of one device.
+
+    Raises:
+        DataError: If there is none, or they are of several devices.
+    """
+    found = [table for table in journals.tables(journal) if table.device is not None]
+    wanted = [
+        table
+        for table in found
+        if table.space == space and protocol in (None, table.protocol.name) and len(table)
+    ]
+    if not wanted:
+        there = sorted({f"{t.space} by {t.protocol.name}" for t in found}) or ["nothing"]
+        asked = f"{space} by {protocol}" if protocol else space
+        raise DataError(f"{journal}: nothing measured of {asked}; there is {', '.join(there)}")
+    devices = sorted({str(table.device) for table in wanted})
+    if len(devices) > 1:
+        raise DataError(
+            f"{journal}: measured on several devices ({', '.join(devices)}); "
+            "calibrate them one by one"
+        )
+    return wanted
+
+
+def _device(name: str, tables: Sequence[Table], kind: str | None, label: str | None) -> Device:
+    of = str(tables[0].device)
+    guess = kind or next((k for k in ("cpu", "gpu") if of.startswith(k)), None)
+    if guess is None:
+        raise DataError(f"cannot tell the kind of the device {of}: say --kind cpu or --kind gpu")
+    rows = max(len(table) for table in tables)
+    note = f"calibrated from {rows} measurements, with the other devices as prior"
+    precision = tables[0].protocol.precision
+    return Device(name, label or name, cast(DeviceKind, guess), precision, (note,))
+
+
+def _verdict(tables: Sequence[Table], one: Learnt) -> str:
+    """Judge the session by architectures that were measured more than once."""
+    table = next(table for table in tables if table.metric == one.cell.metric)
+    y = table.center()
+    kept = np.flatnonzero(np.isfinite(y) & (y > 0))
+    _, number = np.unique(table.codes[kept], axis=0, return_inverse=True)
+    archs = number.reshape(-1).astype(np.int64)
+    return estimate(y[kept], archs, table.position[kept].astype(np.float64)).verdict
+
+
+def _row(one: Learnt, verdict: str) -> dict[str, object]:
+    """Return one line of the answer; numbers in per cent."""
+    assert one.cell.uncertainty is not None
+    parts, held = one.cell.uncertainty.parts, one.held_out
+    return {
+        "cell": one.cell.name,
+        "rows": one.rows,
+        "architectures": one.architectures,
+        "error left out %": None if held is None else round(100 * held.mape, 2),
+        "in 90 %": None if held is None else round(100 * held.inside, 1),
+        "model error %": round(100 * parts["model"], 2),
+        "noise %": round(100 * parts["session"], 2),
+        "drift %": round(100 * one.drift, 2),
+        "outliers": one.doubted,
+        "session": verdict,
+    }

@@ -17,6 +17,8 @@ from hwbench.cli._supernet import (
     write_qualities,
     write_result,
 )
+from hwbench.cli._supernet_leave import extract, retrain
+from hwbench.cli._supernet_search import search
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -258,3 +260,6 @@ def evaluate(
 
 supernet.add_command(train)
 supernet.add_command(evaluate)
+supernet.add_command(search)
+supernet.add_command(retrain)
+supernet.add_command(extract)

@@ -5,10 +5,11 @@ the machine from the architectures. The model is linear in the logarithm,
 
     log value = level of the architecture + drift at this time + noise,
 
-with drift a random walk in time, and a step between two sessions of the campaign. Its strength relative to the
-noise is estimated by restricted maximum likelihood (Patterson & Thompson 1971), outlying rows are
-weighted down (Student's t, as Lange et al. 1989), and the levels are the generalised least squares
-ones. Without repeated architectures nothing can be said, and the verdict says so.
+with drift a random walk in time, and a step between two sessions of the campaign. Its strength
+relative to the noise is estimated by restricted maximum likelihood (Patterson & Thompson 1971),
+outlying rows are weighted down (Student's t, as Lange et al. 1989), and the levels are the
+generalised least squares ones. Without repeated architectures nothing can be said, and the verdict
+says so.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class SessionDrift:
         spread: Standard deviation of the drift.
         noise: Standard deviation of a measurement around level and drift.
         scatter: Standard deviation of repeated measurements around their architecture's mean, as
-            measured.
+            measured; outliers count less, as for the noise.
         repeats: Degrees of freedom: measurements beyond the first of each architecture.
         outliers: Rows whose weight is below a third.
         verdict: "good" up to half a per cent of error in a level, "fair" up to two, else "poor";
@@ -127,10 +128,10 @@ class _Fit:
 def _fit(logs: FloatArray, archs: Int64Array, basis: FloatArray) -> _Fit:
     weights = np.ones(len(logs))
     for _ in range(_ROUNDS):
-        ratio, noise = _restricted_likelihood(logs, archs, basis, weights)
+        ratio, noise, scatter = _restricted_likelihood(logs, archs, basis, weights)
         drift, levels, errors = _solve(logs, archs, basis, weights, ratio)
         if (weights < 1.0).any():
-            noise /= np.sqrt(_NORMAL)
+            noise, scatter = noise / np.sqrt(_NORMAL), scatter / np.sqrt(_NORMAL)
         rest = logs - levels[archs] - drift
         weights = _student(rest, archs)
     middle = drift.mean()
@@ -139,7 +140,7 @@ def _fit(logs: FloatArray, archs: Int64Array, basis: FloatArray) -> _Fit:
         levels=levels + middle,
         errors=noise * errors,
         noise=noise,
-        scatter=_within(logs, archs),
+        scatter=scatter,
         weights=weights,
     )
 
@@ -179,8 +180,10 @@ def _walk(clock: FloatArray) -> FloatArray:
 
 def _restricted_likelihood(
     logs: FloatArray, archs: Int64Array, basis: FloatArray, weights: FloatArray
-) -> tuple[float, float]:
-    """Return the likeliest variance of the drift over that of the noise, and the noise's deviation.
+) -> tuple[float, float, float]:
+    """Return the likeliest variance of the drift over that of the noise, and two deviations.
+
+    These are that of the noise, and what it would be were all drift noise.
 
     With the architectures' weighted means taken out, the likelihood of a ratio needs the singular
     values of the basis only.
@@ -190,7 +193,7 @@ def _restricted_likelihood(
     z = root[:, None] * (basis - _means(basis, archs, weights)[archs])
     freedom = len(logs) - int(archs.max()) - 1
     if freedom < 1:
-        return 0.0, float("nan")
+        return 0.0, float("nan"), float("nan")
     u, s, _ = np.linalg.svd(z, full_matrices=False)
     parts = (u.T @ y) ** 2
     outside = max(float(y @ y - parts.sum()), 0.0)
@@ -198,7 +201,8 @@ def _restricted_likelihood(
     noise2 = ((parts / grown).sum(axis=1) + outside) / freedom + 1e-300
     badness = np.log(grown).sum(axis=1) + freedom * np.log(noise2)
     best = int(np.argmin(badness))
-    return float(_RATIOS[best]), float(np.sqrt(noise2[best] / weights.mean()))
+    deviations = np.sqrt(noise2 / weights.mean())  # the first ratio is 0: no drift
+    return float(_RATIOS[best]), float(deviations[best]), float(deviations[0])
 
 
 def _solve(
@@ -231,12 +235,6 @@ def _means(values: FloatArray, archs: Int64Array, weights: FloatArray) -> FloatA
     np.add.at(sums, archs, values * weights.reshape(-1, *[1] * (values.ndim - 1)))
     total = np.bincount(archs, weights, minlength=k)
     return np.asarray(sums / total.reshape(-1, *[1] * (values.ndim - 1)))
-
-
-def _within(logs: FloatArray, archs: Int64Array) -> float:
-    freedom = len(logs) - int(archs.max()) - 1
-    rest = logs - _means(logs, archs, np.ones(len(logs)))[archs]
-    return float(np.sqrt(rest @ rest / freedom)) if freedom > 0 else float("nan")
 
 
 def _student(rest: FloatArray, archs: Int64Array) -> FloatArray:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from hwbench.supernet.elastic.attention import FixedHeadAttention, SplitMixture, SplitWidthAttention
 from hwbench.supernet.elastic.embedding import ElasticEmbedding
 from hwbench.supernet.elastic.linear import ElasticLinear
-from hwbench.supernet.elastic.masks import Axis, Blocks, Coupling, Mask, Prefixes, Scales
+from hwbench.supernet.elastic.masks import Axis, Blocks, Coupling, Dense, Mask, Prefixes, Scales
 from hwbench.supernet.elastic.mlp import ElasticMLP
 from hwbench.supernet.elastic.norm import ElasticLayerNorm, ElasticRMSNorm
 
@@ -26,6 +26,7 @@ __all__ = [
     "Axis",
     "Blocks",
     "Coupling",
+    "Dense",
     "ElasticEmbedding",
     "ElasticLayerNorm",
     "ElasticLinear",

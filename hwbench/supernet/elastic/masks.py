@@ -26,7 +26,7 @@ from torch import Tensor, nn  # noqa: E402
 from torch.autograd.function import once_differentiable  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
-__all__ = ["Axis", "Blocks", "Coupling", "Mask", "Prefixes", "Scales", "indicators"]
+__all__ = ["Axis", "Blocks", "Coupling", "Dense", "Mask", "Prefixes", "Scales", "indicators"]
 
 _PASSES = 3  # scaling activations goes over them more often than masking over the weight
 
@@ -142,6 +142,29 @@ class Blocks(Mask):
         return masked_weight(weight, torch.cat(columns, dim=1), self.across)
 
 
+@dataclass(frozen=True, eq=False)
+class Dense(Mask):
+    """A mask written out, for weights so small that fewer operations matter more than memory.
+
+    Attributes:
+        mask: `(O, I)`.
+    """
+
+    mask: Tensor
+
+    def rows(self) -> Tensor | None:
+        """Return the mask of the first column: every slice has it."""
+        return self.mask[:, 0]
+
+    def linear(self, x: Tensor, weight: Tensor, /) -> Tensor:
+        """See `Mask.linear`."""
+        return F.linear(x, self.masked(weight))
+
+    def masked(self, weight: Tensor, /) -> Tensor:
+        """Return `weight * mask`, `(O, I)`."""
+        return weight * self.mask.to(weight.dtype)
+
+
 class Axis(nn.Module):
     """The lengths to choose from along one axis, fixed once; gives the mixture of given weights.
 
@@ -181,6 +204,7 @@ class Coupling(nn.Module):
         rows: Number of rows of each slice, `k` of them.
         columns: Number of columns of each slice, `k` of them.
         shape: Shape of the whole weight, `(O, I)`.
+        small: Most entries of a weight whose masks are written out.
         device: Where the masks live.
         dtype: Their type.
 
@@ -195,30 +219,38 @@ class Coupling(nn.Module):
         shape: tuple[int, int],
         /,
         *,
+        small: int = 2**15,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
         sizes = (tuple(rows), tuple(columns))
         _check_slices(sizes, shape)
+        self.dense = shape[0] * shape[1] <= small
         self.axis = min((1, 0), key=lambda axis: len(set(sizes[axis])))
         ends = _ends(sizes[self.axis], shape[self.axis])
         self.lengths = _steps(ends)
         self.across = _steps(_ends(sizes[1 - self.axis], shape[1 - self.axis]))
         reaches = torch.tensor(sizes[self.axis]) >= torch.tensor(ends)[:, None]  # (blocks, k)
+        if self.dense:  # one block for each row or column
+            along = indicators(sizes[self.axis], shape[self.axis])
+            reaches = along.T
         other = indicators(sizes[1 - self.axis], shape[1 - self.axis])
         self.reaches: Tensor
         self.other: Tensor
         self.register_buffer("reaches", reaches.to(device, dtype), persistent=False)
         self.register_buffer("other", other.to(device, dtype), persistent=False)  # (k, n)
 
-    def forward(self, weights: Tensor, /) -> list[Blocks]:
+    def forward(self, weights: Tensor, /) -> list[Dense] | list[Blocks]:
         """Return the masks of mixtures.
 
         Args:
             weights: `(m, k)` weights of the slices in each of m mixtures.
         """
         factors = (weights.unsqueeze(1) * self.reaches) @ self.other  # (m, blocks, n)
+        if self.dense:
+            masks = factors if self.axis == 0 else factors.mT  # (m, O, I)
+            return [Dense(each) for each in masks.unbind(0)]
         return [Blocks(self.axis, self.lengths, self.across, each) for each in factors.unbind(0)]
 
 

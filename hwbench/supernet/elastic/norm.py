@@ -197,9 +197,11 @@ def _statistics(
         square = _sums(x * x, sizes) / counts
         return torch.zeros_like(square), torch.rsqrt(square + eps)
     lengths = counts.diff(prepend=torch.zeros_like(counts[:1]))
-    each = [torch.var_mean(part, dim=1, correction=0) for part in _parts(x, sizes)]
-    spread = torch.stack([var for var, _ in each], dim=1) * lengths  # (N, k) sums of squares
-    middle = torch.stack([mean for _, mean in each], dim=1)
+    middle = torch.stack([part.mean(1) for part in _parts(x, sizes)], dim=1)  # (N, k)
+    centred_parts = (
+        part - mean[:, None] for part, mean in zip(_parts(x, sizes), middle.unbind(1), strict=True)
+    )
+    spread = torch.stack([part.square_().sum(1) for part in centred_parts], dim=1)
     mean = (middle * lengths).cumsum(1) / counts
     # Squares around a width's mean: those around the segments' means, and what these differ by.
     apart = (middle[:, None, :] - mean[:, :, None]) ** 2 * lengths  # (N, width, segment)

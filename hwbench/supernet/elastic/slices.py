@@ -41,7 +41,7 @@ class _Corner(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, weight: Tensor, sizes: tuple[int, ...]) -> Tensor:
         ctx.shape = weight.shape
-        return weight[tuple(map(slice, sizes))].clone(memory_format=torch.contiguous_format)
+        return weight[tuple(map(slice, sizes))].contiguous()
 
     @staticmethod
     @once_differentiable

@@ -148,8 +148,8 @@ def test_mlp_at_each_choice(kind, bias, tokens):
     mlp = randomise(ElasticMLP(12, 36, kind=kind, bias=bias, dtype=F64))
     slices = pairs(WIDTHS, (1, 2, 3))
     inner, outer = [e * r for e, r in slices], [e for e, _ in slices]
-    up = Coupling(inner, outer, (36, 12), dtype=F64)
-    down = Coupling(outer, inner, (12, 36), dtype=F64)
+    up = Coupling(inner, outer, (36, 12), small=0, dtype=F64)
+    down = Coupling(outer, inner, (12, 36), small=0, dtype=F64)
     for (e, r), mixture in zip(slices, one_hots(9), strict=True):
         x = draw(tokens, e)
         sliced = mlp(x, e * r)
@@ -180,8 +180,8 @@ def _mixed(attention, x, widths, heads):
     mixture = _widths(widths)
     if isinstance(attention, FixedHeadAttention):
         return attention.superpose(x, mixture, Axis(HEADS, 4, dtype=F64)(heads).scale)
-    (qkv,) = Coupling([3 * e for e in WIDTHS], WIDTHS, (36, 12), dtype=F64)(widths[None])
-    (proj,) = Coupling(WIDTHS, WIDTHS, (12, 12), dtype=F64)(widths[None])
+    (qkv,) = Coupling([3 * e for e in WIDTHS], WIDTHS, (36, 12), small=0, dtype=F64)(widths[None])
+    (proj,) = Coupling(WIDTHS, WIDTHS, (12, 12), small=0, dtype=F64)(widths[None])
     return attention.superpose(x, SplitMixture(mixture, qkv, proj, heads))
 
 

@@ -10,7 +10,7 @@ from hwbench.errors import ShapeError
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 
-from hwbench.supernet.elastic import Axis, Blocks, Coupling, ElasticLinear, Scales  # noqa: E402
+from hwbench.supernet.elastic import Axis, Blocks, Coupling, Dense, ElasticLinear, Scales  # noqa: E402
 from tests.supernet.elastic.loops import (  # noqa: E402
     F64,
     draw,
@@ -32,15 +32,17 @@ def _close(a, b):
 
 @pytest.mark.parametrize("tokens", [FEW, MANY])
 @pytest.mark.parametrize("flip", [False, True], ids=["up", "down"])
-def test_coupled_choices(tokens, flip):
+@pytest.mark.parametrize("small", [0, 1000], ids=["blocks", "dense"])
+def test_coupled_choices(tokens, flip, small):
     rows, columns = zip(*[(e * r, e) for e, r in pairs(WIDTHS, RATIOS)], strict=True)
     shape = (30, 10)
     if flip:
         rows, columns, shape = columns, rows, (10, 30)
-    coupling = Coupling(rows, columns, shape, dtype=F64)
+    coupling = Coupling(rows, columns, shape, small=small, dtype=F64)
     weight, x, mixture = draw(*shape), draw(tokens, shape[1], seed=1), weights_of(9)
     (mask,) = coupling(mixture[None])
-    assert mask.axis == int(not flip)
+    assert isinstance(mask, Dense if small else Blocks)
+    assert coupling.axis == int(not flip)
     expected = loop_of_pads(weight, rows, columns, mixture)
     _close(mask.masked(weight), expected)
     _close(mask.linear(x, weight), x @ expected.T)
@@ -54,13 +56,14 @@ def test_coupled_choices(tokens, flip):
 @given(
     slices=st.lists(st.tuples(st.integers(1, 7), st.integers(1, 5)), min_size=1, max_size=6),
     tokens=st.sampled_from([1, 2, 9, 30]),
+    small=st.sampled_from([0, 1000]),
     seed=st.integers(0, 99),
 )
-def test_any_slices(slices, tokens, seed):
+def test_any_slices(slices, tokens, small, seed):
     rows, columns = zip(*slices, strict=True)
     weight, x = draw(7, 5, seed=seed), draw(tokens, 5, seed=seed + 1)
     mixture = draw(len(slices), seed=seed + 2)  # weights may be negative and need not sum to one
-    (mask,) = Coupling(rows, columns, (7, 5), dtype=F64)(mixture[None])
+    (mask,) = Coupling(rows, columns, (7, 5), small=small, dtype=F64)(mixture[None])
     expected = loop_of_pads(weight, rows, columns, mixture)
     _close(mask.linear(x, weight), x @ expected.T)
     _close(mask.masked(weight), expected)
@@ -86,8 +89,9 @@ def test_independent_choices(tokens, outputs, inputs):
 
 
 @pytest.mark.parametrize("tokens", [FEW, MANY])
+@pytest.mark.parametrize("small", [0, 1000])
 @pytest.mark.parametrize("kind", ["scales", "rows", "columns"])
-def test_gradients_are_those_of_the_loop(tokens, kind):
+def test_gradients_are_those_of_the_loop(tokens, kind, small):
     weight, x = draw(6, 4).requires_grad_(), draw(tokens, 4, seed=1).requires_grad_()
     p, q = weights_of(2).requires_grad_(), weights_of(2, seed=1).requires_grad_()
 
@@ -96,14 +100,16 @@ def test_gradients_are_those_of_the_loop(tokens, kind):
             rows, columns = Axis((3, 6), 6, dtype=F64), Axis((2, 4), 4, dtype=F64)
             return Scales(rows(p).scale, columns(q).scale).linear(x, weight)
         sizes = ([3, 6, 3, 6], [2, 3, 4, 4]) if kind == "rows" else ([3, 4, 6, 6], [2, 4, 2, 4])
-        (mask,) = Coupling(*sizes, (6, 4), dtype=F64)(torch.outer(p, q).flatten()[None])
+        (mask,) = Coupling(*sizes, (6, 4), small=small, dtype=F64)(
+            torch.outer(p, q).flatten()[None]
+        )
         return mask.linear(x, weight)
 
     assert torch.autograd.gradcheck(run, (weight, x, p, q))
 
 
 def test_what_no_slice_reaches_is_masked_out():
-    (mask,) = Coupling([2], [3], (4, 6), dtype=F64)(torch.ones(1, 1, dtype=F64))
+    (mask,) = Coupling([2], [3], (4, 6), small=0, dtype=F64)(torch.ones(1, 1, dtype=F64))
     torch.testing.assert_close(
         mask.masked(torch.ones(4, 6, dtype=F64)).sum(), torch.tensor(6.0, dtype=F64)
     )
@@ -113,7 +119,6 @@ def test_mask_of_a_batch_of_mixtures():
     coupling = Coupling([2, 4], [3, 6], (4, 6), dtype=F64)
     masks = coupling(torch.eye(2, dtype=F64))
     assert [int(mask.masked(torch.ones(4, 6, dtype=F64)).sum()) for mask in masks] == [6, 24]
-    assert all(isinstance(mask, Blocks) for mask in masks)
 
 
 @pytest.mark.parametrize("sizes", [([1], [2, 3]), ([], []), ([5], [1]), ([0], [1])])
@@ -130,7 +135,8 @@ def test_slices_that_do_not_fit(sizes):
 def test_linear_at_each_slice(tokens, bias):
     layer = randomise(ElasticLinear(10, 30, bias=bias, dtype=F64))
     slices = pairs(WIDTHS, RATIOS)
-    coupling = Coupling([e * r for e, r in slices], [e for e, _ in slices], (30, 10), dtype=F64)
+    inner, outer = [e * r for e, r in slices], [e for e, _ in slices]
+    coupling = Coupling(inner, outer, (30, 10), small=0, dtype=F64)
     for (e, r), mixture in zip(slices, one_hots(9), strict=True):
         x = draw(tokens, e)
         sliced = layer(x, e * r)

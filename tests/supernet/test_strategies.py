@@ -65,11 +65,8 @@ def plain_loss(net: ElasticGPT, choice, part: str = "weights") -> Tensor:
 
 
 def gradients(net: ElasticGPT, loss: Tensor) -> list[Tensor]:
-    found = torch.autograd.grad(loss, list(net.parameters()), allow_unused=True)
-    return [
-        torch.zeros_like(p) if g is None else g
-        for p, g in zip(net.parameters(), found, strict=True)
-    ]
+    weights = list(net.parameters())
+    return list(torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True))
 
 
 def got(net: ElasticGPT) -> list[Tensor]:

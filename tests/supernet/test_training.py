@@ -42,6 +42,7 @@ def losses(folder):
 
 def weights(folder):
     path = latest(folder / "checkpoints")
+    assert path is not None
     return {name: load_file(path / f"{name}.safetensors") for name in ("weights", "state")}
 
 
@@ -232,7 +233,7 @@ def test_the_learning_rate_rises_and_falls():
     rates = [config.rate(step) for step in range(101)]
     assert rates[:10] == pytest.approx([0.1 * i for i in range(1, 11)])
     assert rates[55] == pytest.approx(0.55)  # the middle of the cosine
-    assert (rates[10], rates[100]) == (pytest.approx(1.0), pytest.approx(0.1))
+    assert [rates[10], rates[100]] == pytest.approx([1.0, 0.1])
     assert all(a >= b for a, b in itertools.pairwise(rates[10:]))
 
 
@@ -275,6 +276,29 @@ def test_alone_there_is_one_process(monkeypatch):
         assert (own.rank, own.world, own.first) == (0, 1, True)
     with pytest.raises(TrainingError, match="no such device"), processes("abacus"):
         pass
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_compiled_mixture_trains_alike(go, tmp_path):
+    plain, compiled = (
+        go(tmp_path / name, "tanglenas", steps=3, distribution="darts", compile=name == "compiled")
+        for name in ("plain", "compiled")
+    )
+    assert compiled.loss == pytest.approx(plain.loss, rel=1e-4)
+
+
+def test_events_for_tensorboard(go, tmp_path, corpus, config, small):
+    accumulators = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator",
+        reason="tensorboard is not installed",
+    )
+    net = ElasticGPT(small, generator=torch.Generator().manual_seed(0))
+    train(net, Standalone(small.smallest()), corpus, replace(config, steps=4), tmp_path)
+    events = accumulators.EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    logged = [float(row["loss"]) for row in read_log(tmp_path / "log.csv")]
+    assert [e.value for e in events.Scalars("train/loss")] == pytest.approx(logged)
 
 
 @pytest.mark.slow

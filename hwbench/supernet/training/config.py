@@ -43,7 +43,8 @@ class TrainingConfig:
         validate_rows: Sequences that a look takes.
         checkpoint_every: Steps between checkpoints.
         keep: Checkpoints that are kept.
-        compile: Whether to run the network through `torch.compile`.
+        compile: Whether to run mixtures and plain networks through `torch.compile`; sliced subnets
+            are not, since each would be compiled anew.
     """
 
     steps: int = 6000

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 
 from hwbench.data.text import PARTS, Corpus, Part, Windows
+from hwbench.spaces import Architecture
 from hwbench.supernet.running import Choice, autocast, run
 from hwbench.supernet.strategies import Batch, MicroStep, Strategy
 from hwbench.supernet.training.config import TrainingConfig
@@ -52,7 +53,7 @@ class Stepper:
         own: Processes,
     ) -> None:
         self._state, self._windows, self._config, self._own = state, windows, config, own
-        self._forward: Any = torch.compile(state.network) if config.compile else state.network
+        self._compiled: Any = torch.compile(state.network) if config.compile else state.network
 
     def step(self) -> StepLosses:
         """Do one update of the distribution (where there is one) and one of the weights."""
@@ -101,8 +102,10 @@ class Stepper:
         return _mean(losses)
 
     def _run(self, choice: Choice, inputs: Tensor) -> Tensor:
+        # Each subnet would be compiled anew, for longer than it runs.
+        sliced = isinstance(choice, Architecture)
         with autocast(self._own.device, self._config.precision):
-            return run(self._forward, choice, inputs)
+            return run(self._state.network if sliced else self._compiled, choice, inputs)
 
     def _backward(self, loss: Tensor, share: float, *, inputs: list[Tensor] | None = None) -> None:
         scaled = self._state.scaler.scale(loss * (share / self._config.accumulate))

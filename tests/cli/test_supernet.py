@@ -1,0 +1,144 @@
+"""`hwbench supernet train` and `evaluate`, as a user would type them."""
+
+import json
+
+import pytest
+
+from hwbench import spaces
+from hwbench.data import find
+from hwbench.supernet.runs import PenaltyChoice, RunCard, open_run
+
+
+@pytest.fixture
+def train(hwbench, tmp_path, monkeypatch):
+    """Train for six short steps in `tmp_path / "run"`."""
+    monkeypatch.setenv("HWBENCH_CACHE", str(tmp_path / "cache"))
+    text = tmp_path / "text.txt"
+    text.write_text("the quick brown fox jumps over the lazy dog\n" * 300)
+    options = {
+        "--space": "nano",
+        "--text": str(text),
+        "--tokenizer": "bytes",
+        "--steps": "6",
+        "--batch-size": "2",
+        "--context": "16",
+        "--checkpoint-every": "3",
+        "--log-every": "2",
+        "--device": "cpu",
+        "--out": str(tmp_path / "run"),
+    }
+
+    def run(*more: str, **changes: str):
+        given = {**options, **{f"--{k.replace('_', '-')}": v for k, v in changes.items()}}
+        return hwbench("supernet", "train", *[x for pair in given.items() for x in pair], *more)
+
+    return run
+
+
+def test_train_and_evaluate(train, hwbench, tmp_path):
+    done = train("--json")
+    assert done.code == 0, done.err
+    assert (done.json["step"], done.json["method"]) == (6, "tanglenas")
+    assert str(spaces.get("nano").parse(done.json["mode"])) == done.json["mode"]
+    assert "step 2/6  loss" in done.err
+    assert "tokens/s" in done.err
+    out = tmp_path / "quality.parquet"
+    tables = tmp_path / "tables"
+    arguments = ["evaluate", str(tmp_path / "run"), "--n", "5", "--rows", "4", "--device", "cpu"]
+    found = hwbench("supernet", *arguments, "--out", str(out), "--tables", str(tables), "--json")
+    assert found.code == 0, found.err
+    assert found.json["n"] == 5
+    frame = pytest.importorskip("pandas").read_parquet(out)
+    assert len(frame) == 5
+    assert frame["perplexity"].min() == pytest.approx(found.json["best"]["perplexity"])
+    net = open_run(tmp_path / "run").network
+    for text, params in zip(frame["architecture"], frame["params"], strict=True):
+        arch = net.space.parse(text)
+        assert params == sum(p.numel() for p in net.extract(arch).parameters())
+    table = find(tables, space="nano", metric="perplexity")
+    assert table.repeats[:, 0].tolist() == frame["perplexity"].tolist()
+    assert list(map(str, spaces.get("nano").decode(table.codes))) == frame["architecture"].tolist()
+    assert sorted(p.name for p in tmp_path.glob("quality*")) == ["quality.parquet"]
+
+
+def test_the_same_line_again_goes_on(train, tmp_path):
+    first = train(method="spos")
+    again = train(method="spos")
+    assert (first.code, again.code) == (0, 0)
+    assert "steps" in again.out
+    assert (tmp_path / "run" / "log.csv").read_text().count("\n") == 4
+
+
+def test_another_run_in_the_folder_is_refused(train, tmp_path):
+    train(method="spos")
+    done = train(method="sandwich")
+    assert done.code == 2
+    assert done.err.startswith("error: ")
+    assert "holds another run (nano, spos)" in done.err
+    other = train(method="spos", learning_rate="0.5")
+    assert other.code == 2
+    assert "training.learning_rate" in other.err
+
+
+def test_a_run_card_brings_back_what_was_asked(train, tmp_path):
+    done = train("--penalty", "0.1", "--limit", "50000", distribution="gdas", seed="3")
+    assert done.code == 0, done.err
+    card = RunCard.load(tmp_path / "run")
+    assert (card.distribution, card.training.seed, card.order) == ("gdas", 3, 1)
+    assert card.penalty == PenaltyChoice("params", 0.1, 50000.0)
+    run = open_run(tmp_path / "run")
+    assert (run.step, run.corpus().key) == (6, card.text.key)
+    assert (tmp_path / "run" / "tokenizer.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"space": "nanoo"}, "unknown space 'nanoo'"),
+        ({"text": "nowhere.txt"}, "no such file or folder"),
+        ({"context": "4096"}, "sees at most 128 tokens"),
+        ({"context": "120", "text": "short"}, "tokens, a window takes 121"),
+        ({"order": "2"}, "darts, not DrNas"),
+        ({"limit": "5"}, "--limit needs --penalty"),
+        ({"device": "abacus"}, "no such device"),
+        ({"precision": "fp16"}, "fp16 needs a GPU"),
+        ({"method": "darts"}, "Invalid value for '--method'"),
+    ],
+)
+def test_wrong_input_is_one_line(train, tmp_path, changes, words):
+    if changes.get("text") == "short":
+        (tmp_path / "short.txt").write_text("abc\n" * 50)
+        changes = {**changes, "text": str(tmp_path / "short.txt")}
+    done = train(**changes)
+    assert done.code == 2
+    assert words in done.err
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("content", [None, "{", '{"version": 7}'])
+def test_a_folder_that_is_no_run_is_refused(hwbench, tmp_path, content):
+    if content is not None:
+        (tmp_path / "run.json").write_text(content)
+    done = hwbench("supernet", "evaluate", str(tmp_path), "--device", "cpu")
+    assert done.code == 2
+    assert done.err.startswith("error: ")
+
+
+def test_a_run_without_a_checkpoint_is_refused(train, hwbench, tmp_path):
+    train(method="spos")
+    for path in (tmp_path / "run" / "checkpoints").iterdir():
+        (path / "checkpoint.json").unlink()
+    done = hwbench("supernet", "evaluate", str(tmp_path / "run"), "--device", "cpu")
+    assert done.code == 2
+    assert "no checkpoint yet" in done.err
+
+
+def test_a_text_that_has_changed_is_noticed(train, hwbench, tmp_path):
+    train(method="spos")
+    card = json.loads((tmp_path / "run" / "run.json").read_text())
+    card["text"]["folder"] = ""
+    (tmp_path / "run" / "run.json").write_text(json.dumps(card))
+    (tmp_path / "text.txt").write_text("another text altogether\n" * 300)
+    done = hwbench("supernet", "evaluate", str(tmp_path / "run"), "--device", "cpu")
+    assert done.code == 2
+    assert "is not the one that this run was trained on" in done.err

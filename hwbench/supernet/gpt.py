@@ -108,8 +108,9 @@ class ElasticGPT(nn.Module):
         """
         if isinstance(arch, ArchWeights):
             return self.superpose(tokens, arch)
-        table = self._table(arch)
-        x = self._sliced(tokens, arch, table)
+        config = self.config(arch)
+        table = self.wte.plain(config.embed_dim)  # cut once for both ends of a tied network
+        x = self._sliced(tokens, config, table)
         if self.lm_head is None:
             return nn.functional.linear(x, table)
         return cast(Tensor, self.lm_head(x, self.network.vocab_size))
@@ -135,7 +136,8 @@ class ElasticGPT(nn.Module):
         """Return the last hidden state, `(B, T, d)`, or `(B, T, D)` of a mixture."""
         if isinstance(arch, ArchWeights):
             return self._superposed(tokens, self.mixtures(arch))
-        return self._sliced(tokens, arch, self._table(arch))
+        config = self.config(arch)
+        return self._sliced(tokens, config, self.wte.plain(config.embed_dim))
 
     # -- networks ------------------------------------------------------------------------------
 
@@ -157,7 +159,8 @@ class ElasticGPT(nn.Module):
 
         It gives the same logits as `forward`, bit for bit.
         """
-        config, width = self.config(arch), self._width(arch)
+        config = self.config(arch)
+        width = config.embed_dim
         weights: dict[str, Tensor | None] = {"wte.weight": self.wte.plain(width)}
         if self.wpe is not None:
             weights["wpe.weight"] = self.wpe.plain(width)
@@ -172,19 +175,10 @@ class ElasticGPT(nn.Module):
 
     # -- helpers -------------------------------------------------------------------------------
 
-    def _width(self, arch: Architecture) -> int:
-        return cast(int, arch["embed_dim"])
-
     def _block(self, layer: int) -> ElasticBlock:
         return cast(ElasticBlock, self.blocks[layer])
 
-    def _table(self, arch: Architecture) -> Tensor:
-        # Cut once for both ends of a tied network.
-        self.space.encode([arch])
-        return self.wte.plain(self._width(arch))
-
-    def _sliced(self, tokens: Tensor, arch: Architecture, table: Tensor) -> Tensor:
-        config = self.config(arch)
+    def _sliced(self, tokens: Tensor, config: GptConfig, table: Tensor) -> Tensor:
         check_tokens(tokens, self.network.context)
         x = nn.functional.embedding(tokens, table)  # (B, T, d)
         if self.wpe is not None:

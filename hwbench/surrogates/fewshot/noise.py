@@ -48,13 +48,12 @@ _ODD = 0.05
 def noise_like(uncertainty: Uncertainty, /, *, weight: float = 1.0) -> Noise:
     """Sum up the errors of a known device: the Student's t nearest to their distribution.
 
-    Nearest is the one with the highest mean likelihood at the middle of each stored quantile's
-    share, all groups together.
+    Nearest is the one with the highest mean likelihood of the stored quantiles, each weighted by
+    the probability around it, all groups together.
     """
     stats = require("scipy.stats", "fit")
-    share = np.diff(LEVELS)
-    grid = uncertainty.total - np.median(uncertainty.total, axis=1, keepdims=True)
-    errors = (grid[:, 1:] + grid[:, :-1]) / 2.0
+    share = np.gradient(LEVELS)
+    errors = uncertainty.total - np.median(uncertainty.total, axis=1, keepdims=True)
     tried = list(product(_SCALES, _FREEDOMS))
     scores = [
         float(np.sum(share * stats.t.logpdf(errors / s, f) - share * np.log(s))) for s, f in tried

@@ -2,8 +2,9 @@
 
     python benchmarks/gaussian_process.py [--json benchmarks/results/gaussian_process.json]
 
-All see the same features and architectures of gpt-s: ours with one length for each choice,
-scikit-learn's with one length in all, and with one for each of the 27 columns. Printed for each
+All see the same architectures of gpt-s: ours with a kernel of sums over layers and one of layers,
+scikit-learn's with the values of the choices, with one length in all, and with one for each of the
+27 columns. Printed for each
 metric and number of architectures, medians over the repeats: seconds to fit, error on 2,000 others
 (root mean square, as a share of the metric's standard deviation), and the mean log density there,
 for the metric in standard deviations (higher is better: it punishes false confidence, too).
@@ -21,7 +22,8 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from hwbench.arrays import Codes, FloatArray
 from hwbench.benchmark import load
-from hwbench.search.methods.gaussian_process import Features, GaussianProcess
+from hwbench.search.methods.gaussian_process import GaussianProcess
+from hwbench.search.methods.kernel import Features
 
 SIZES, REPEATS, HELD_OUT = (50, 100, 200), 5, 2000
 QUESTIONS = (("perplexity", None), ("latency_s", "h100"))
@@ -36,15 +38,15 @@ def ours(features: Features, codes: Codes, y: FloatArray) -> Predict:
 
 def sklearn_with(n_lengths: int) -> Fit:
     def fit(features: Features, codes: Codes, y: FloatArray) -> Predict:
-        center, spread = y.mean(), y.std()
+        center, spread, columns = y.mean(), y.std(), features.space.n_choices
         lengths = np.full(n_lengths, 0.5) if n_lengths > 1 else 0.5
         matern = Matern(lengths, length_scale_bounds=(0.05, 50.0), nu=2.5)
         kernel = ConstantKernel() * matern + WhiteKernel(1e-4, (1e-6, 1e-1))
         process = GaussianProcessRegressor(kernel, random_state=0)
-        process.fit(features(codes), (y - center) / spread)
+        process.fit(features(codes)[:, :columns], (y - center) / spread)
 
         def predict(others: Codes) -> tuple[FloatArray, FloatArray]:
-            mean, deviation = process.predict(features(others), return_std=True)
+            mean, deviation = process.predict(features(others)[:, :columns], return_std=True)
             return center + mean * spread, deviation * spread
 
         return predict

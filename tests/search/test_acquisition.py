@@ -3,10 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from hwbench import spaces
 from hwbench.search.methods import acquisition
-from hwbench.search.methods.gaussian_process import Features, GaussianProcess
-from hwbench.testing.surrogates import additive_metric
 
 
 def test_normal_distribution_to_seven_digits():
@@ -86,69 +83,3 @@ def test_upstreams_reference_point_promised_nothing(rng):
         mean, deviation, front, reference=acquisition.reference_point(front, front), rng=rng
     )
     assert ours.max() > 1e-3
-
-
-@pytest.fixture
-def process(rng):
-    space = spaces.get("gpt-s")
-    codes = space.sample_codes(80, rng)
-    y = additive_metric(space, codes)
-    return space, codes, y, GaussianProcess.fit(Features.of(space), codes, y, rng=rng)
-
-
-def test_a_process_interpolates_and_predicts(process, rng):
-    space, codes, y, fitted = process
-    mean, deviation = fitted.predict(codes)
-    np.testing.assert_allclose(mean, y, atol=0.05 * y.std())
-    new = space.sample_codes(300, rng)
-    truth = additive_metric(space, new)
-    mean, new_deviation = fitted.predict(new)
-    assert np.corrcoef(mean, truth)[0, 1] > 0.8
-    assert deviation.mean() < new_deviation.mean()
-    covered = (np.abs(mean - truth) < 2 * new_deviation).mean()
-    assert 0.8 <= covered <= 1.0
-
-
-def test_a_process_equals_scikit_learns(process, rng):
-    sklearn = pytest.importorskip("sklearn.gaussian_process", reason="the reference here")
-    space, codes, y, fitted = process
-    new = space.sample_codes(20, rng)
-    features = fitted.features
-    scale = np.concatenate(
-        [
-            np.full(group.stop - group.start, length)
-            for group, length in zip(features.groups, fitted.lengths, strict=True)
-        ]
-    )
-    kernel = sklearn.kernels.Matern(length_scale=1.0, nu=2.5)
-    reference = sklearn.GaussianProcessRegressor(kernel, alpha=fitted.noise + 1e-9, optimizer=None)
-    reference.fit(features(codes) / scale, (y - y.mean()) / y.std())
-    mean, deviation = reference.predict(features(new) / scale, return_std=True)
-    ours = fitted.predict(new)
-    np.testing.assert_allclose(ours[0], y.mean() + y.std() * mean, rtol=1e-6)
-    np.testing.assert_allclose(ours[1], fitted.scale * deviation, rtol=1e-5)
-
-
-def test_believing_a_candidate_is_conditioning_on_it(process, rng):
-    """Variances fall as if the candidate had been observed at its expected value."""
-    space, codes, _, fitted = process
-    new = space.sample_codes(15, rng)
-    believed = fitted.posterior(new).believe(3).believe(7)
-    kernel = _kernel(fitted, np.concatenate([codes, new[[3, 7]]]))
-    cross = _kernel(fitted, new, np.concatenate([codes, new[[3, 7]]]))
-    kernel[np.diag_indices(len(kernel))] += fitted.noise + 1e-9
-    expected = 1.0 - np.einsum("ij,ji->i", cross, np.linalg.solve(kernel, cross.T))
-    np.testing.assert_allclose(believed.left, expected, rtol=1e-4, atol=1e-8)
-    np.testing.assert_array_equal(believed.mean, fitted.predict(new)[0])
-
-
-def _kernel(fitted, a, b=None):
-    x = fitted.features(a) / _scale(fitted)
-    z = x if b is None else fitted.features(b) / _scale(fitted)
-    root = math.sqrt(5.0) * np.sqrt(((x[:, None] - z[None]) ** 2).sum(axis=2))
-    return (1 + root + root**2 / 3) * np.exp(-root)
-
-
-def _scale(fitted):
-    groups = zip(fitted.features.groups, fitted.lengths, strict=True)
-    return np.concatenate([np.full(g.stop - g.start, length) for g, length in groups])

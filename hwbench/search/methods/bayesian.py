@@ -16,7 +16,8 @@ import numpy as np
 
 from hwbench.arrays import Codes, FloatArray, Int64Array
 from hwbench.search.methods.acquisition import normal_cdf
-from hwbench.search.methods.gaussian_process import Features, GaussianProcess, Posterior
+from hwbench.search.methods.gaussian_process import GaussianProcess, Posterior
+from hwbench.search.methods.kernel import Features
 from hwbench.search.methods.method import Method, fill, keys, unseen
 from hwbench.search.methods.population import Population
 from hwbench.search.problem import ProblemError
@@ -27,6 +28,8 @@ __all__ = ["BayesianMethod", "Belief"]
 _MOST_ROWS: Final = 250  # a process is fitted to; more cost more than they tell
 _BEST: Final = 20  # whose mutants are candidates
 _BOTH: Final = 2
+_STEPS: Final = 15  # towards the best hyperparameters
+_MORE_STEPS: Final = 5  # from those of the batch before
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +199,7 @@ class BayesianMethod(Method):
             y,
             rng=self._rng,
             start=start,
-            rounds=1 if start is not None else 3,
+            steps=_STEPS if start is None else _MORE_STEPS,
         )
         self._starts[name] = found.parameters
         return found

@@ -45,7 +45,7 @@ def supernet() -> None:
         "hwbench supernet train --space nano --out runs/nano",
         "hwbench supernet train --space nano --method spos --steps 4000 --out runs/spos",
         "hwbench supernet train --space small-lm --text corpus/ --device cuda --out runs/tangle",
-        "torchrun --nproc-per-node 4 -m hwbench supernet train --space gpt-s --out runs/s",
+        "hwbench supernet train --space nano --penalty 0.5 --limit 60000 --out runs/limited",
     ],
 )
 @click.option("--space", "space_name", required=True, help="Which networks: nano, small-lm, gpt-s.")
@@ -143,7 +143,7 @@ def train(
     Settings that are left out have the values of the space: for small-lm the paper's, for nano such
     that minutes on one processor core are enough. Interrupt it and run the same line again: it goes
     on from the last checkpoint. Writes run.json, log.csv, validation.csv and checkpoints to the
-    folder. Several GPUs: start it with torchrun.
+    folder. Several GPUs: torchrun --nproc-per-node 4 -m hwbench supernet train ...
     """
     require_torch()
     from hwbench.supernet.runs import PenaltyChoice

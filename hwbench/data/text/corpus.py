@@ -7,7 +7,6 @@ tokens), documents one after the other, each followed by the token that ends a d
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -196,13 +195,6 @@ class Windows:
         if most is not None and most < len(every):
             every = every[np.linspace(0, len(every) - 1, most).round().astype(np.int64)]
         return self._take(every)
-
-    def fingerprint(self) -> str:
-        """Return a short hash of the windows' lengths and first tokens, to tell texts apart."""
-        hashed = hashlib.sha256(repr((self.context, [len(a) for a in self.arrays])).encode())
-        for array in self.arrays:
-            hashed.update(np.ascontiguousarray(array[: 1 << 20]).tobytes())
-        return hashed.hexdigest()[:16]
 
     def _take(self, places: Int64Array) -> Int64Array:
         which = np.searchsorted(self._starts, places, side="right") - 1

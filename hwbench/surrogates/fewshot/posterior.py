@@ -39,6 +39,9 @@ _ENOUGH = 6
 
 _ROUNDS = 12
 _FEW = 3
+_MANY = 40
+"""Rows above which fewer settings do."""
+
 _SETTLED = 1e-3
 _HOPELESS = 12.0
 """Beliefs this far (in nats) behind the best after a few rounds are not followed up."""
@@ -165,7 +168,7 @@ def fit(
         order: `(n,)` when each row was measured: times or numbers. None: not known, then drift is
             part of the noise.
         noises: How measurements may scatter.
-        settings: What is believed before measuring; None: `Prior.settings`.
+        settings: What is believed before measuring; None: those of the prior.
 
     Raises:
         DataError: If nothing was measured, or a value is not above 0.
@@ -177,7 +180,8 @@ def fit(
         raise ShapeError(f"need one value a row, ({len(codes)},); got shape {values.shape}")
     if not len(values) or not np.isfinite(values).all() or (values <= 0).any():
         raise DataError("few-shot calibration needs one value or more, all above 0")
-    settings = prior.settings if settings is None else settings
+    if settings is None:
+        settings = prior.settings if len(values) <= _MANY else prior.few_settings
     x, reference = prior.relative(codes)
     speed = float(np.median(values / reference / (x @ prior.mean(settings[0]))))
     rows = _Rows(x, values / reference / speed, _correlation(order, len(values)))

@@ -55,12 +55,13 @@ class Setting:
     like: str | None = None
 
 
+_MIDDLE = 0.3
 _BROAD = tuple(
-    Setting(*values) for values in product((0.03, 0.3, 1.0), (0.2, 0.4, 0.7), (1.0, 3.0))
+    Setting(*values) for values in product((0.03, _MIDDLE, 1.0), (0.2, 0.4, 0.7), (1.0, 3.0))
 )
 """Beliefs in which a new device is one of its kind."""
 
-_ALIKE = tuple(product((0.3,), (0.1, 0.3), (0.02, 0.1)))
+_ALIKE = tuple(product((_MIDDLE,), (0.1, 0.3), (0.02, 0.1)))
 """The same of beliefs in which it is nearly a known device."""
 
 
@@ -145,6 +146,11 @@ class Prior:
         kin = [name for name, same in zip(self.names, self.same, strict=True) if same]
         alike = (Setting(*values, like=name) for name in kin for values in _ALIKE)
         return (*_BROAD, *alike)
+
+    @property
+    def few_settings(self) -> tuple[Setting, ...]:
+        """Those of `settings` that do when there are many measurements: kinship matters less."""
+        return tuple(one for one in _BROAD if one.other == _MIDDLE)
 
     def mean(self, setting: Setting, /) -> FloatArray:
         """Return the `(k,)` effects that a setting expects."""

@@ -6,14 +6,14 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hwbench.cli._output import Column, command, json_option, write_json, write_table
 
 if TYPE_CHECKING:
-    from hwbench.search.study import Backend, Progress
+    from hwbench.search.study import Progress
 
 __all__ = ["study"]
 
@@ -42,10 +42,11 @@ def study() -> None:
 )
 @click.option(
     "--backend",
-    type=click.Choice(["processes", "dask", "ray"]),
     default="processes",
     show_default=True,
-    help="Who runs them: processes here, or a Dask or Ray cluster.",
+    metavar="NAME",
+    help="Who runs them: processes here, which Ctrl-C ends for certain; a Dask or Ray cluster "
+    "(dask, ray); or joblib's loky, multiprocessing or threading.",
 )
 @click.option("--problem", "problems", multiple=True, help="Only this problem; may be given again.")
 @click.option("--method", "methods", multiple=True, help="Only this method; may be given again.")
@@ -72,7 +73,7 @@ def run(
     asked = Study.read(file).only(problems=problems, methods=methods, seeds=seeds)
     folder = out or Path("runs") / asked.name
     began = time.perf_counter()
-    execute(asked, folder, jobs=jobs, backend=cast("Backend", backend), progress=_progress)
+    execute(asked, folder, jobs=jobs, backend=backend, progress=_progress)
     summary = write_results(Outcome.load(folder), folder)
     seconds = time.perf_counter() - began
     if as_json:

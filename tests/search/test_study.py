@@ -108,6 +108,39 @@ def test_two_jobs_find_the_same(done, study, tmp_path):
     assert same(codes_of(tmp_path), codes_of(done))
 
 
+@pytest.mark.parametrize("backend", ["threading", "loky"])
+def test_joblibs_workers_find_the_same(done, study, tmp_path, backend):
+    execute(study, tmp_path, jobs=2, backend=backend)
+    assert same(codes_of(tmp_path), codes_of(done))
+
+
+def test_a_backend_that_does_not_exist_is_refused(study, tmp_path):
+    with pytest.raises(UnknownNameError, match=r"backend 'lokky'.*processes.*loky"):
+        execute(study, tmp_path / "out", backend="lokky")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupted_study_goes_on_to_the_same_arrays(done, study, tmp_path):
+    """Stopped after each of its runs but the last, over and over, it ends as an unbroken one."""
+
+    def stop(progress):
+        if progress.kept < progress.done:
+            raise KeyboardInterrupt
+
+    for _ in range(11):
+        with pytest.raises(KeyboardInterrupt):
+            execute(study, tmp_path, progress=stop)
+    assert len(codes_of(tmp_path)) == 11
+    execute(study, tmp_path)
+    whole = {path.relative_to(done): path for path in done.glob("runs/*/*/*.npz")}
+    assert len(whole) == 12
+    for name, path in whole.items():
+        with np.load(path) as expected, np.load(tmp_path / name) as found:
+            assert set(found) == set(expected)
+            for key in expected:
+                np.testing.assert_array_equal(found[key], expected[key])
+
+
 def test_what_is_finished_is_kept(study, tmp_path, monkeypatch):
     execute(study.only(seeds=1), tmp_path)
     first = codes_of(tmp_path)
@@ -117,18 +150,6 @@ def test_what_is_finished_is_kept(study, tmp_path, monkeypatch):
     execute(study, tmp_path, progress=told.append)
     assert (told[0].done, told[-1].done, told[-1].total) == (6, 12, 12)
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
-
-
-def test_an_interrupted_study_goes_on(done, study, tmp_path):
-    def stop(progress):
-        if progress.done == 5:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        execute(study, tmp_path, progress=stop)
-    assert len(codes_of(tmp_path)) == 5
-    execute(study, tmp_path)
-    assert same(codes_of(tmp_path), codes_of(done))
 
 
 def test_a_folder_belongs_to_one_study(study, tmp_path):

@@ -6,9 +6,9 @@ and `write_results` writes it as tables.
 
 from __future__ import annotations
 
-from hwbench.search.study.execution import BACKENDS, Backend, Progress, execute
+from hwbench.search.study.execution import BACKENDS, Progress, execute
 from hwbench.search.study.files import write_results
 from hwbench.search.study.outcome import Outcome
 from hwbench.search.study.plan import Study
 
-__all__ = ["BACKENDS", "Backend", "Outcome", "Progress", "Study", "execute", "write_results"]
+__all__ = ["BACKENDS", "Outcome", "Progress", "Study", "execute", "write_results"]

@@ -1,8 +1,8 @@
 """Run a study: every run on its own, in parallel, finished ones kept.
 
 A run is a pure function of the bundle, the problem, the method and the seed, so the number of jobs
-and the backend change nothing but the time. Dask and Ray are reached through joblib, which comes
-with the extra `search`.
+and the backend change nothing but the time. All backends but "processes" are reached through
+joblib, which comes with the extra `search`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast, get_args
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import numpy as np
 
 from hwbench.benchmark import Benchmark, load
-from hwbench.errors import require
+from hwbench.errors import UnknownNameError, require
 from hwbench.processes import unordered
 from hwbench.search.evaluator import BenchmarkEvaluator
 from hwbench.search.methods import registry
@@ -31,11 +32,11 @@ from hwbench.search.study.proof import Proof
 if TYPE_CHECKING:
     from hwbench.surrogates.uncertainty import Noise
 
-__all__ = ["BACKENDS", "Backend", "Progress", "execute"]
+__all__ = ["BACKENDS", "Progress", "execute"]
 
-Backend: TypeAlias = Literal["processes", "dask", "ray"]
-BACKENDS: Final[tuple[str, ...]] = get_args(Backend)
-"""Who runs the runs: processes here, or a Dask or Ray cluster that shares the folder."""
+BACKENDS: Final = ("processes", "dask", "ray", "loky", "multiprocessing", "threading")
+"""Who may run the runs: our processes, which an interrupt ends for certain; a Dask or Ray cluster
+that shares the folder; workers of joblib. Any other name registered with joblib will do, too."""
 
 _Call: TypeAlias = tuple[Callable[..., str], tuple[Any, ...]]
 _GROWING: Final = frozenset({"seeds", "methods", "devices", "problems", "description"})
@@ -65,7 +66,7 @@ def execute(
     /,
     *,
     jobs: int = 1,
-    backend: Backend = "processes",
+    backend: str = "processes",
     progress: Callable[[Progress], None] | None = None,
 ) -> None:
     """Run what is missing of a study.
@@ -74,14 +75,16 @@ def execute(
         study: What to run.
         out: Folder of the study. If it holds this study already, its finished runs are kept.
         jobs: Runs at a time.
-        backend: Who runs them; the workers of "dask" and "ray" must see `out` and the bundles.
+        backend: Who runs them: one of `BACKENDS`, or a name registered with joblib. The workers of
+            "dask" and "ray" must see `out` and the bundles.
         progress: Called after each run.
 
     Raises:
         ProblemError: If `out` holds another study, or a problem cannot be posed.
-        UnknownNameError: If a benchmark, device or metric does not exist.
+        UnknownNameError: If a benchmark, device, metric or backend does not exist.
         MissingExtraError: If joblib or the backend is not installed.
     """
+    _register(backend)
     folder = Path(out)
     benches = {name: load(name) for name in study.benchmarks}
     posed = study.posed(benches)
@@ -144,7 +147,7 @@ def _finished(folder: Path, study: Study, task: Task) -> bool:
     return True
 
 
-def _parallel(calls: list[_Call], *, jobs: int, backend: Backend) -> Iterator[str]:
+def _parallel(calls: list[_Call], *, jobs: int, backend: str) -> Iterator[str]:
     """Yield the outcome of each call as it ends."""
     if backend == "processes" and jobs == 1:
         yield from (function(*arguments) for function, arguments in calls)
@@ -153,15 +156,33 @@ def _parallel(calls: list[_Call], *, jobs: int, backend: Backend) -> Iterator[st
         yield from (last for _, last in unordered(_do, calls, jobs=jobs))
         return
     joblib = require("joblib", "search")
+    with joblib.parallel_config(backend=backend, n_jobs=jobs):
+        pool = joblib.Parallel(return_as=_order(joblib))
+        yield from pool(joblib.delayed(function)(*arguments) for function, arguments in calls)
+
+
+def _register(backend: str) -> None:
+    """Make a backend known to joblib.
+
+    Raises:
+        UnknownNameError: If there is none of that name.
+        MissingExtraError: If joblib or the backend is not installed.
+    """
+    if backend == "processes":
+        return
+    known = require("joblib.parallel", "search")
     if backend == "dask":
         require("distributed", "dask")
-    if backend == "ray":
+    elif backend == "ray":
         require("ray.util.joblib", "ray").register_ray()
-    # Ray's backend hands everything over at the end.
-    order = "list" if backend == "ray" else "generator_unordered"
-    with joblib.parallel_config(backend=backend, n_jobs=jobs):
-        pool = joblib.Parallel(return_as=order)
-        yield from pool(joblib.delayed(function)(*arguments) for function, arguments in calls)
+    elif backend not in known.BACKENDS:
+        raise UnknownNameError.of("backend", backend, dict.fromkeys([*BACKENDS, *known.BACKENDS]))
+
+
+def _order(joblib: ModuleType) -> str:
+    """Name the form of results: as they end, unless the backend hands over all at the end."""
+    backend, _ = joblib.parallel.get_active_backend()
+    return "generator_unordered" if backend.supports_return_generator else "list"
 
 
 def _do(function: Callable[..., str], arguments: tuple[Any, ...]) -> str:

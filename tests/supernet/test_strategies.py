@@ -112,6 +112,13 @@ def test_distillation_is_the_divergence_from_the_largest(net, temperature):
     torch.testing.assert_close(got(net), gradients(net, total), rtol=1e-6, atol=1e-9)
 
 
+def test_distillation_waits_for_its_time(net):
+    waiting = Paths(SPACE, random=0, largest=True, smallest=True, distil=True, distil_from=0.5)
+    waiting.train_weights(micro_of(net, progress=0.4))
+    both = plain_loss(net, SPACE.largest()) + plain_loss(net, SPACE.smallest())
+    torch.testing.assert_close(got(net), gradients(net, both / 2))
+
+
 def test_a_student_that_equals_its_teacher_has_nothing_to_learn(net):
     small = SPACE.restrict(embed_dim=[32], n_layer=[2], mlp_ratio=[1], n_head=[2])
     own = ElasticGPT(small, generator=generator(), dtype=torch.float64)

@@ -36,9 +36,11 @@ METHODS: Final[dict[str, str]] = {
     "tanglenas": "weights and a distribution over architectures, by turns",
     "spos": "one uniform path a batch",
     "sandwich": "the largest, the smallest and two uniform paths a batch",
-    "sandwich-distil": "the same, the others learning from the largest",
+    "sandwich-distil": "the same, from half-time on the others learning from the largest",
 }
 """Name of a method -> what it trains."""
+
+_DISTIL_FROM: Final = 0.5
 
 
 def make(
@@ -74,4 +76,7 @@ def make(
         raise SpaceError(f"{method} learns no architecture: no penalty and no second order")
     if method == "spos":
         return Paths(space)
-    return Paths(space, random=2, largest=True, smallest=True, distil=method == "sandwich-distil")
+    distil = method == "sandwich-distil"
+    return Paths(
+        space, random=2, largest=True, smallest=True, distil=distil, distil_from=_DISTIL_FROM
+    )

@@ -29,6 +29,8 @@ class Paths(Strategy):
         largest: Whether to run the largest network, first.
         smallest: Whether to run the smallest network.
         distil: Whether the others learn from the largest network instead of from the text.
+        distil_from: Share of the training before distillation begins; until then all paths learn
+            from the text, since an untrained teacher only holds its students back.
         temperature: Softens the probabilities that are learned from.
     """
 
@@ -40,6 +42,7 @@ class Paths(Strategy):
         largest: bool = False,
         smallest: bool = False,
         distil: bool = False,
+        distil_from: float = 0.0,
         temperature: float = 1.0,
     ) -> None:
         if random < 0 or random + largest + smallest == 0:
@@ -50,7 +53,7 @@ class Paths(Strategy):
             raise SpaceError(f"a temperature is positive, got {temperature}")
         self.space, self.random = space, random
         self.largest, self.smallest, self.distil = largest, smallest, distil
-        self.temperature = temperature
+        self.distil_from, self.temperature = distil_from, temperature
 
     @property
     def n_paths(self) -> int:
@@ -60,6 +63,7 @@ class Paths(Strategy):
     def train_weights(self, micro: MicroStep) -> Tensor:
         """Send each path's loss backward in turn; report their mean against the text."""
         batch = micro.draw("weights")
+        distil = self.distil and micro.progress >= self.distil_from
         teacher: Tensor | None = None
         reported = []
         for arch in self._paths(micro):
@@ -69,7 +73,7 @@ class Paths(Strategy):
             micro.backward(loss, 1 / self.n_paths)
             micro.passes += 1
             reported.append(plain.detach())
-            if self.distil and teacher is None:
+            if distil and teacher is None:
                 teacher = (logits.detach().float() / self.temperature).softmax(-1)
         return sum(reported[1:], reported[0]) / len(reported)
 
@@ -79,7 +83,7 @@ class Paths(Strategy):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON values."""
-        names = ("random", "largest", "smallest", "distil", "temperature")
+        names = ("random", "largest", "smallest", "distil", "distil_from", "temperature")
         return {"kind": "paths", **{name: getattr(self, name) for name in names}}
 
     def _paths(self, micro: MicroStep) -> Iterator[Architecture]:

@@ -26,6 +26,7 @@ class Metric:
         label: Short text for a table head or an axis.
         description: What exactly the number is.
         range: The least and the greatest number it can be.
+        whole: Whether it counts something, so that it is written without a fraction.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Metric:
     label: str
     description: str
     range: tuple[float, float] = (0.0, math.inf)
+    whole: bool = False
 
     @property
     def short(self) -> str:
@@ -94,6 +96,7 @@ _ALL: Final = (
         False,
         "parameters",
         "trainable numbers of the profiled network",
+        whole=True,
     ),
     Metric(
         "flops",
@@ -104,6 +107,7 @@ _ALL: Final = (
         "one forward pass of one sequence of 1024 tokens: twice the multiply-accumulates of all "
         "matrix products, both attention products included and counted in full (no causal "
         "discount), profiled network",
+        whole=True,
     ),
 )
 

@@ -78,7 +78,7 @@ def accepted(unit: str) -> tuple[str, ...]:
     return tuple(UNITS[unit])
 
 
-def parse(text: str | float, unit: str) -> float:
+def parse(text: str | float, unit: str, *, bare: bool = True) -> float:
     """Read a quantity into its SI unit.
 
     Args:
@@ -86,10 +86,12 @@ def parse(text: str | float, unit: str) -> float:
             a number, it is in `unit` already. Case decides where two symbols differ only by it
             (mJ, MJ); elsewhere it is ignored ("900mb").
         unit: One of `UNITS`; "1" stands for counts and shares ("124M", "35%").
+        bare: Whether a text may be a number alone. Refuse that where "8" might well be meant in
+            milliseconds.
 
     Raises:
-        UnitError: If the text is no finite quantity or has another dimension; the message lists
-            what is accepted.
+        UnitError: If the text is no finite quantity, has another dimension, or lacks a symbol; the
+            message lists what is accepted.
 
     >>> parse("12ms", "s")
     0.012
@@ -105,6 +107,9 @@ def parse(text: str | float, unit: str) -> float:
             f"cannot read {text!r} as a quantity; write a number and one of: {', '.join(symbols)}"
         )
     symbol = match[2].replace("μ", "µ")
+    if not symbol and not bare:
+        offered = ", ".join(f"{match[1]}{shown}" for shown in _SHOWN[unit])
+        raise UnitError(f"{text.strip()!r} has no unit; write one of: {offered}")
     factor = 1.0 if not symbol or symbol == unit else _factor(symbol, unit)
     if factor is None:
         raise UnitError(

@@ -68,6 +68,12 @@ def test_parse_refuses_what_is_not_finite(value):
         units.parse(value, "s")
 
 
+def test_a_number_alone_may_be_refused():
+    assert units.parse("8ms", "s", bare=False) == units.parse(8e-3, "s", bare=False) == 0.008
+    with pytest.raises(UnitError, match="'8' has no unit; write one of: 8ns, 8us, 8ms, 8s"):
+        units.parse(" 8 ", "s", bare=False)
+
+
 def test_unknown_unit():
     with pytest.raises(UnknownNameError, match="known: s, J"):
         units.parse("1", "parsec")

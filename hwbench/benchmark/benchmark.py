@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hwbench.arrays import FloatArray
     from hwbench.data.table import Protocol
     from hwbench.spaces import Space
-    from hwbench.surrogates.uncertainty import Noise, Uncertainty
+    from hwbench.surrogates.uncertainty import Noise, Uncertainty, Visit
 
 __all__ = ["Benchmark"]
 
@@ -128,6 +128,7 @@ class Benchmark:
         *,
         metrics: Sequence[str] | None = None,
         interval: float | None = 0.9,
+        visit: Visit = "new",
         noise: Noise | None = None,
         rng: np.random.Generator | None = None,
     ) -> dict[str, float]:
@@ -140,6 +141,8 @@ class Benchmark:
             metrics: Which metrics; all by default.
             interval: Probability that a new measurement of a new architecture falls between the
                 limits; None for no limits.
+            visit: "new": measured in a visit to the device that is still to come; "measured": in
+                one of those that were, which is narrower by what visits differ.
             noise: None for the prediction itself. "repeat" draws what one more measurement right
                 after would show, "session" what another visit to the device would; the limits
                 stay where they are.
@@ -152,10 +155,11 @@ class Benchmark:
         Raises:
             SpaceError: If the architecture is not one of this space.
             UnknownNameError: If there is no such device or metric; lists what there is.
-            DataError: If `interval` lies outside (0, 1), or noise comes without a generator.
+            DataError: If `interval` lies outside (0, 1), `visit` is another word, or noise comes
+                without a generator.
         """
         names = () if device is None else (device,)
-        plan = self._planner.plan(names, metrics, interval, strict=True)
+        plan = self._planner.plan(names, metrics, interval, visit, strict=True)
         code = read_code(architecture, self.space)
         common, answers = _split(self._engine.answer(code, plan, noise=noise, rng=rng), plan)
         return answers.popitem()[1] if answers else common
@@ -167,6 +171,7 @@ class Benchmark:
         *,
         metrics: Sequence[str] | None = None,
         interval: float | None = 0.9,
+        visit: Visit = "new",
         noise: Noise | None = None,
         rng: np.random.Generator | None = None,
     ) -> dict[str, dict[str, float]]:
@@ -178,6 +183,7 @@ class Benchmark:
             metrics: Which metrics; all by default. A device that lacks one does not list it, but
                 at least one of the devices must have it.
             interval: As in `query`.
+            visit: As in `query`.
             noise: As in `query`; a number that devices share is drawn once.
             rng: Source of the noise.
 
@@ -188,7 +194,7 @@ class Benchmark:
             HwbenchError: As `query`.
         """
         names = self.devices if devices is None else devices
-        plan = self._planner.plan(names, metrics, interval, strict=False)
+        plan = self._planner.plan(names, metrics, interval, visit, strict=False)
         code = read_code(architecture, self.space)
         return _split(self._engine.answer(code, plan, noise=noise, rng=rng), plan)[1]
 
@@ -201,6 +207,7 @@ class Benchmark:
         *,
         metrics: Sequence[str] | None = None,
         interval: float | None = 0.9,
+        visit: Visit = "new",
         noise: Noise | None = None,
         rng: np.random.Generator | None = None,
     ) -> pd.DataFrame:
@@ -211,6 +218,7 @@ class Benchmark:
             devices: Which devices; all by default.
             metrics: As in `query_devices`.
             interval: As in `query`.
+            visit: As in `query`.
             noise: As in `query`; independent for each architecture and cell.
             rng: Source of the noise.
 
@@ -224,7 +232,7 @@ class Benchmark:
         from hwbench.benchmark.frames import frame
 
         names = self.devices if devices is None else devices
-        plan = self._planner.plan(names, metrics, interval, strict=False)
+        plan = self._planner.plan(names, metrics, interval, visit, strict=False)
         codes = read_codes(architectures, self.space)
         return frame(self._engine, codes, plan, noise=noise, rng=rng)
 
@@ -268,17 +276,18 @@ class Benchmark:
         /,
         *,
         interval: float = 0.9,
+        visit: Visit = "new",
     ) -> tuple[FloatArray, FloatArray]:
         """Return the lower and the upper limits of one metric for `n x n_choices` codes.
 
         Raises:
             HwbenchError: As `predict`.
-            DataError: If `interval` lies outside (0, 1).
+            DataError: If `interval` lies outside (0, 1), or `visit` is another word.
         """
         number = self._planner.number(metric, device)
         checked = check_codes(codes, self.space)
         values = self._engine.columns(checked, [number])[:, 0]
-        return self._engine.bounds(checked, number, values, level=interval)
+        return self._engine.bounds(checked, number, values, level=interval, visit=visit)
 
 
 def _split(

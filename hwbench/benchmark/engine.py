@@ -21,7 +21,7 @@ from hwbench.benchmark.single import Stack
 from hwbench.benchmark.terms import Terms, terms_of
 from hwbench.errors import DataError
 from hwbench.surrogates.layerwise_predictor import n_combinations
-from hwbench.surrogates.uncertainty import Noise
+from hwbench.surrogates.uncertainty import Noise, Visit
 
 __all__ = ["Engine", "Plan"]
 
@@ -39,6 +39,7 @@ class Plan:
         devices: For each device, in the order of the numbers, its name and its own keys.
         layouts: The keys of the devices, each combination once.
         level: Level of the intervals; None without.
+        visit: Which visits they are about.
     """
 
     cells: tuple[int, ...]
@@ -47,6 +48,7 @@ class Plan:
     devices: tuple[tuple[str, tuple[str, ...]], ...]
     layouts: tuple[tuple[str, ...], ...]
     level: float | None
+    visit: Visit
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +61,7 @@ class Engine:
 
     bundle: Bundle
     _scorers: dict[int, Scorer] = field(default_factory=dict)
-    _factors: dict[float | None, FloatArray] = field(default_factory=dict)
+    _factors: dict[tuple[float | None, Visit], FloatArray] = field(default_factory=dict)
 
     # -- one architecture ----------------------------------------------------------------------
 
@@ -75,7 +77,7 @@ class Engine:
         """Return the numbers of one canonical code, `(n_choices,)`, in the order of a plan."""
         c = self._combinations[code[: len(self._radix)].tobytes()]
         values = self._values(code, c)
-        found = self.factors(plan.level)[c] * values  # (3 or 1, n_cells)
+        found = self.factors(plan.level, plan.visit)[c] * values  # (3 or 1, n_cells)
         if noise is not None:
             for number in plan.cells:
                 found[0, number] *= self.draw(number, 1, noise=noise, rng=rng)[0]
@@ -115,11 +117,11 @@ class Engine:
         return np.minimum(np.maximum(values, lowest), highest)
 
     def bounds(
-        self, codes: Codes, number: int, values: FloatArray, /, *, level: float
+        self, codes: Codes, number: int, values: FloatArray, /, *, level: float, visit: Visit
     ) -> tuple[FloatArray, FloatArray]:
         """Return the limits, `(n,)` each, around what the model of a cell says."""
         c = codes[:, : len(self._radix)].astype(np.int64) @ np.array(self._radix, dtype=np.int64)
-        factors = self.factors(level)[:, 1:, number][c]  # (n, 2)
+        factors = self.factors(level, visit)[:, 1:, number][c]  # (n, 2)
         lower, upper = values * factors[:, 0], values * factors[:, 1]
         return self.within(number, lower), self.within(number, upper)
 
@@ -140,31 +142,33 @@ class Engine:
         uncertainty = self.cells[number].uncertainty
         return np.ones(n) if uncertainty is None else uncertainty.draw(noise, n, rng)
 
-    def factors(self, level: float | None, /) -> FloatArray:
+    def factors(self, level: float | None, visit: Visit, /) -> FloatArray:
         """Return `C x 3 x n_cells` factors on a prediction: itself, lower and upper limit.
 
         Without a level, `C x 1 x n_cells` ones.
 
         Raises:
-            DataError: If the level lies outside (0, 1).
+            DataError: If the level lies outside (0, 1), or the visit is another word.
         """
-        found = self._factors.get(level)
+        found = self._factors.get((level, visit))
         if found is None:
             if len(self._factors) >= _MOST_KEPT:
                 self._factors.clear()
-            found = self._factors[level] = self._make_factors(level)
+            found = self._factors[level, visit] = self._make_factors(level, visit)
         return found
 
-    def _make_factors(self, level: float | None) -> FloatArray:
+    def _make_factors(self, level: float | None, visit: Visit) -> FloatArray:
         combinations = n_combinations(self.bundle.space)[0]
         factors = np.ones((combinations, 1 if level is None else 3, len(self.cells)))
         if level is None:
             return factors
         if not 0.0 < level < 1.0:
             raise DataError(f"an interval level must lie inside (0, 1), got {level}")
+        if visit not in get_args(Visit):
+            raise DataError(f"visit must be one of {', '.join(get_args(Visit))}, got {visit!r}")
         for number, cell in enumerate(self.cells):
             if cell.uncertainty is not None:
-                lower, upper = cell.uncertainty.bounds(level)
+                lower, upper = cell.uncertainty.bounds(level, visit=visit)
                 factors[:, 1, number] = lower[cell.uncertainty.group]
                 factors[:, 2, number] = upper[cell.uncertainty.group]
         return factors

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from hwbench import metrics
 from hwbench.benchmark.planning import keys
 
 if TYPE_CHECKING:
-    from hwbench.arrays import Codes, FloatArray
+    from hwbench.arrays import Codes, FloatArray, Int64Array
     from hwbench.benchmark.engine import Engine, Plan
     from hwbench.surrogates.uncertainty import Noise
 
@@ -45,7 +46,7 @@ def frame(
             block = blocks.setdefault(name, np.full((len(codes), len(devices)), np.nan))
             block[:, held] = numbers[:, None]
     order = [key for key in _in_order(plan) if key in blocks]
-    return pd.DataFrame(table | {name: blocks[name].ravel() for name in order})
+    return pd.DataFrame(table | {name: _counted(name, blocks[name].ravel()) for name in order})
 
 
 def _answers(
@@ -60,8 +61,15 @@ def _answers(
     drawn = 1.0 if noise is None else engine.draw(number, len(values), noise=noise, rng=rng)
     answers = [engine.within(number, values * drawn)]
     if plan.level is not None:
-        answers += engine.bounds(codes, number, values, level=plan.level)
+        answers += engine.bounds(codes, number, values, level=plan.level, visit=plan.visit)
     return answers
+
+
+def _counted(key: str, values: FloatArray) -> FloatArray | Int64Array:
+    """Return counts, and limits of counts, as integers."""
+    metric = key.removesuffix("_lower").removesuffix("_upper")
+    whole = metrics.get(metric).whole and bool((values == np.round(values)).all())
+    return values.astype(np.int64) if whole else values
 
 
 def _in_order(plan: Plan) -> dict[str, None]:

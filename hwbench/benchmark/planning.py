@@ -10,6 +10,7 @@ from hwbench import metrics as registry
 from hwbench.benchmark.bundle import Bundle, Cell, find_device
 from hwbench.benchmark.engine import Plan
 from hwbench.errors import UnknownNameError
+from hwbench.surrogates.uncertainty import Visit
 
 __all__ = ["Planner", "available", "keys"]
 
@@ -34,6 +35,7 @@ class Planner:
         devices: Sequence[str],
         metrics: Sequence[str] | None,
         level: float | None,
+        visit: Visit,
         /,
         *,
         strict: bool,
@@ -44,17 +46,18 @@ class Planner:
             devices: Names of devices as a user writes them; a single text is one name.
             metrics: Names of metrics as a user writes them; None for all, a text is one name.
             level: Level of the intervals; None without.
+            visit: Which visits the intervals are about.
             strict: Whether every device must have every metric that is wanted; else one must.
 
         Raises:
             UnknownNameError: If a device or metric does not exist, or not here.
         """
         wanted = None if metrics is None else _listed(metrics)
-        key = (_listed(devices), wanted, level, strict)
+        key = (_listed(devices), wanted, level, visit, strict)
         found = self._plans.get(key)
         if found is None:
             names = tuple(dict.fromkeys(self.device(name) for name in _listed(devices)))
-            found = self._make_plan(names, wanted, level, strict=strict)
+            found = self._make_plan(names, wanted, level, visit, strict=strict)
             if len(self._plans) >= _MOST_PLANS:
                 self._plans.clear()
             self._plans[key] = found
@@ -83,6 +86,7 @@ class Planner:
         devices: tuple[str, ...],
         wanted: Sequence[str] | None,
         level: float | None,
+        visit: Visit,
         *,
         strict: bool,
     ) -> Plan:
@@ -106,6 +110,7 @@ class Planner:
             devices=tuple(layouts),
             layouts=tuple(dict.fromkeys(names for _, names in layouts)),
             level=level,
+            visit=visit,
         )
 
 

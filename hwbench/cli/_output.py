@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import click
 
-from hwbench import units
+from hwbench import metrics, units
 
 __all__ = [
     "Column",
@@ -154,7 +154,7 @@ def _text(cell: object) -> str:
 def plain(value: object) -> object:
     """Turn containers, numpy scalars and numpy arrays into what `json` can write."""
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): plain(_count(str(key), item)) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
     if hasattr(value, "tolist"):
@@ -162,3 +162,13 @@ def plain(value: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _count(key: str, value: object) -> object:
+    """Turn a count, such as `params` or a limit of it, into an integer."""
+    metric = metrics.METRICS.get(
+        key.partition("@")[0].removesuffix("_lower").removesuffix("_upper")
+    )
+    if metric is None or not metric.whole or not isinstance(value, float):
+        return value
+    return int(value) if value.is_integer() else value

@@ -19,7 +19,7 @@ from hwbench.cli._output import (
     write_table,
 )
 from hwbench.spaces import Architecture
-from hwbench.surrogates.uncertainty import Noise
+from hwbench.surrogates.uncertainty import Noise, Visit
 
 __all__ = ["query"]
 
@@ -34,6 +34,7 @@ class _Options(TypedDict):
 
     metrics: Sequence[str] | None
     interval: float
+    visit: Visit
     noise: Noise | None
     rng: np.random.Generator
 
@@ -84,6 +85,14 @@ class _Options(TypedDict):
     help="Probability that a new measurement falls between the limits.",
 )
 @click.option(
+    "--visit",
+    type=click.Choice(["new", "measured"]),
+    default="new",
+    show_default=True,
+    help="Limits for measurements in a visit to the device still to come, or in those that were "
+    "measured (narrower).",
+)
+@click.option(
     "--noise",
     type=click.Choice(["repeat", "session"]),
     help="Draw one more repeat, or one of another visit to the device, instead of the prediction.",
@@ -99,6 +108,7 @@ def query(
     devices: tuple[str, ...],
     names: tuple[str, ...],
     interval: float,
+    visit: Visit,
     noise: Noise | None,
     seed: int,
     as_json: bool,
@@ -118,7 +128,7 @@ def query(
     wanted = names or None
 
     def answer(arch: Architecture) -> Answer:
-        options = _Options(metrics=wanted, interval=interval, noise=noise, rng=rng)
+        options = _Options(metrics=wanted, interval=interval, visit=visit, noise=noise, rng=rng)
         if places is None:
             return [(None, bench.query(arch, **options))]
         return list(bench.query_devices(arch, places, **options).items())
@@ -131,7 +141,7 @@ def query(
             click.echo()
         _write(arch, answer(arch))
     if archs:
-        click.echo(f"\n{_legend(bench, places, wanted, interval)}")
+        click.echo(f"\n{_legend(bench, places, wanted, interval, visit)}")
 
 
 def _places(
@@ -196,6 +206,7 @@ def _legend(
     places: tuple[str, ...] | None,
     names: Sequence[str] | None,
     interval: float,
+    visit: Visit,
 ) -> str:
     """Say what the numbers are: the level of the intervals, and the batch of each metric."""
     asked = None if names is None else {metrics.get(name).name for name in names}
@@ -209,7 +220,8 @@ def _legend(
             sizes = batches.setdefault(metrics.get(name).label, {})
             sizes.setdefault(size, {})[bench.device(device).kind] = None
     said = [f"{label} of a batch of {_sizes(sizes)}" for label, sizes in batches.items()]
-    note = f"{interval * 100:g} % intervals"
+    where = "" if visit == "new" else " in visits that were measured"
+    note = f"{interval * 100:g} % intervals{where}"
     more = f"`hwbench card {bench.name}` says how it was measured"
     return "; ".join([note, *said, more])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hwbench import metrics, units
 from hwbench.errors import UnknownNameError
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hwbench.benchmark import Benchmark
 
 __all__ = ["Reader", "fixed"]
+
+_PLAIN: Final = ("1", "FLOP")  # whose numbers mean one thing only
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +67,8 @@ class Reader:
             for word in _words(texts):
                 name, amount = _pair(word, f"--{sense} latency=8ms")
                 metric, devices = self._place(name)
-                bound = units.parse(amount, metrics.get(metric).unit)
+                unit = metrics.get(metric).unit
+                bound = units.parse(amount, unit, bare=unit in _PLAIN)
                 found += [
                     Limit(metric, device, bound, sense, confidence, margin)
                     for device in devices or (None,)

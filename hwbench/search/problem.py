@@ -129,7 +129,8 @@ class Problem:
             maximize: The same for metrics that are better when higher.
             devices: Devices of what is written without `@`; several mean the worst of them in an
                 objective and each of them in a limit.
-            max: "latency=8ms", "latency@h100=8ms", "memory=600MB".
+            max: "latency=8ms", "latency@h100=8ms", "memory=600MB", "params=90M". Time, energy and
+                memory need their unit.
             min: "accuracy=0.4".
             fix: "embed_dim=768", "mlp_ratio=2,3".
             confidence: Of all limits.
@@ -138,7 +139,7 @@ class Problem:
 
         Raises:
             UnknownNameError: If a metric, device or choice does not exist; lists what does.
-            UnitError: If a quantity cannot be read; lists the units.
+            UnitError: If a quantity cannot be read, or lacks its unit; lists the units.
             ProblemError: If a direction is wrong or a device is missing.
         """
         from hwbench.search import parsing

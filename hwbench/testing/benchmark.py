@@ -124,6 +124,8 @@ class BenchmarkContract(ABC):
             low, high = bench.bounds(codes, metric, device, interval=0.5)
             lower, upper = bench.bounds(codes, metric, device, interval=0.95)
             assert ((lower <= low) & (low <= high) & (high <= upper)).all()
+            least, most = bench.bounds(codes, metric, device, interval=0.95, visit="measured")
+            assert ((lower <= least) & (least <= most) & (most <= upper)).all()
             if bench.cell(metric, device).exact:
                 np.testing.assert_array_equal(lower, values)
                 np.testing.assert_array_equal(upper, values)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwbench.benchmark import Benchmark, Bundle, Cell, Device
+from hwbench.errors import DataError
 from hwbench.spaces import Choice, Space
 from hwbench.surrogates.layerwise_predictor import LayerwisePredictor
 from hwbench.surrogates.uncertainty import LEVELS, Uncertainty
@@ -88,6 +89,38 @@ def test_what_cannot_be_is_cut_off():
     assert set(below.query(text, "abacus").values()) == {0.0}
     code = SPACE.encode([SPACE.parse(text)])
     assert below.predict(code, "latency_s", "abacus").tolist() == [0.0]
+
+
+def test_visits_that_were_measured_by_hand():
+    """Limits of half and twice the value for a new visit, 1/1.25 and 1.25 in those measured."""
+    bench = hand_benchmark()
+    cell = bench.bundle.cells[0]
+    assert cell.uncertainty is not None
+    narrow = np.interp(LEVELS, [0.0, 0.05, 0.95, 1.0], np.log([0.5, 0.8, 1.25, 2.0]))
+    parts = replace(cell.uncertainty, total=narrow[None])
+    bench = Benchmark(replace(bench.bundle, cells=(replace(cell, uncertainty=parts),)))
+    text = "hand:width=8:depth=1:ratio=2"  # 2
+    code = SPACE.encode([SPACE.parse(text)])
+    for visit, limits in (("measured", [1.6, 2.5]), ("new", [1.0, 4.0]), ("measured", [1.6, 2.5])):
+        expected = pytest.approx([2.0, *limits])
+        assert list(bench.query(text, "abacus", visit=visit).values()) == expected
+        assert list(bench.query_devices(text, visit=visit)["abacus"].values()) == expected
+        assert bench.query_many(code, visit=visit).iloc[0, 2:].tolist() == expected
+        lower, upper = bench.bounds(code, "latency", "abacus", visit=visit)
+        assert [lower[0], upper[0]] == pytest.approx(limits)
+    with pytest.raises(DataError, match="visit must be one of new, measured, got 'old'"):
+        bench.query(text, "abacus", visit="old")
+
+
+def test_tables_hold_counts_as_integers(rng):
+    bench = Benchmark(made_bundle())
+    codes = bench.space.sample_codes(4, rng)
+    table = bench.query_many(codes)
+    counts = ["params", "params_lower", "params_upper", "flops", "flops_lower", "flops_upper"]
+    assert (table[counts].dtypes == np.int64).all()
+    whole = np.repeat(bench.predict(codes, "params"), len(bench.devices))
+    np.testing.assert_array_equal(table["params"], whole)
+    assert table["perplexity"].dtype == np.float64
 
 
 def test_noise_by_hand():

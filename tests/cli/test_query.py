@@ -26,6 +26,26 @@ def records(bench, arch, devices=None, **options):
     return [{"architecture": text, "device": device, **own} for device, own in found.items()]
 
 
+def test_counts_are_whole_numbers_in_json(hwbench, made):
+    result = hwbench("query", "made", "--arch", TEXT, "--json")
+    arch = made.space.parse(TEXT)
+    for record in result.json:
+        for name in ("params", "flops"):
+            for key in (name, f"{name}_lower", f"{name}_upper"):
+                assert type(record[key]) is int
+                assert record[key] == made.query(arch)[name]
+        assert type(record["perplexity"]) is float
+
+
+def test_limits_for_visits_that_were_measured(hwbench, made):
+    arguments = ("query", "made", "--arch", TEXT, "--device", "gpu-one", "--json")
+    assert hwbench(*arguments, "--visit", "new").json == hwbench(*arguments).json
+    found = hwbench(*arguments, "--visit", "measured").json
+    assert found == records(made, TEXT, ["gpu-one"], visit="measured")
+    text = hwbench(*arguments[:-1], "--visit", "measured")
+    assert text.lines[-1].startswith("90 % intervals in visits that were measured; ")
+
+
 def test_json_is_one_object_per_architecture_and_device(hwbench, made):
     found = hwbench("query", "made", "--arch", TEXT, "--arch", "largest", "--json").json
     assert found == [*records(made, TEXT), *records(made, made.space.largest())]

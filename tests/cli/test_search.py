@@ -29,7 +29,7 @@ def every(made):
 
 def test_one_objective_is_solved_exactly(hwbench, made, every):
     bound = float(np.quantile(every[:, 1], 0.1))
-    found = hwbench(*GOAL, "--max", f"latency={bound!r}", "--json").json
+    found = hwbench(*GOAL, "--max", f"latency={bound!r}s", "--json").json
     best = every[every[:, 1] <= bound, 0].min()
     assert found["method"] == "exact"
     assert found["feasible"] is True

@@ -44,7 +44,7 @@ def problem(bench):
     return Problem.parse(
         bench,
         minimize=["perplexity,latency@gpu-one"],
-        max=[f"latency@gpu-two={bound}"],
+        max=[f"latency@gpu-two={bound}s"],
         confidence=0.9,
     )
 

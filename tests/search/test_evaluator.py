@@ -41,7 +41,7 @@ def test_violations_are_relative_and_add_up(bench, codes):
     problem = Problem.parse(
         bench,
         minimize=["params"],
-        max=[f"latency@gpu-one={most!r}"],
+        max=[f"latency@gpu-one={most!r}s"],
         min=[f"accuracy={least!r}"],
     )
     found = BenchmarkEvaluator(bench, problem).evaluate(codes).violations
@@ -54,7 +54,7 @@ def test_a_confidence_holds_the_upper_quantile_to_the_bound(bench, codes):
     # The 95 % quantile is the upper end of the central 90 % interval.
     upper = bench.bounds(codes, "latency", "gpu-one", interval=0.9)[1]
     bound = float(np.median(upper))
-    words = {"minimize": ["params"], "max": [f"latency@gpu-one={bound!r}"]}
+    words = {"minimize": ["params"], "max": [f"latency@gpu-one={bound!r}s"]}
     sure = Problem.parse(bench, **words, confidence=0.95)
     found = BenchmarkEvaluator(bench, sure).evaluate(codes).violations
     np.testing.assert_allclose(found, np.maximum(upper / bound - 1, 0), atol=1e-12)

@@ -108,7 +108,7 @@ def test_limits_are_kept_where_possible(bench, name):
     """Each method finds feasible architectures where one in fifty is feasible."""
     codes = bench.space.sample_codes(2000, np.random.default_rng(0))
     bound = float(np.quantile(bench.predict(codes, "latency", "gpu-one"), 0.02))
-    problem = Problem.parse(bench, minimize=["perplexity"], max=[f"latency@gpu-one={bound!r}"])
+    problem = Problem.parse(bench, minimize=["perplexity"], max=[f"latency@gpu-one={bound!r}s"])
     noise = "repeat" if name == "moasha" else None
     found = run(BenchmarkEvaluator(bench, problem, noise=noise), name, budget=200, seed=1)
     assert len(found.front()) >= 1

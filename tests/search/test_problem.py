@@ -88,6 +88,27 @@ def test_what_is_wrong_says_what_there_is(bench, words, error, says):
 
 
 @pytest.mark.parametrize(
+    ("word", "says"),
+    [
+        ("latency@gpu-one=8", "'8' has no unit; write one of: 8ns, 8us, 8ms, 8s"),
+        ("energy@gpu-one=0.5", "0.5mJ, 0.5J"),
+        ("memory@gpu-one=600", "600MB, 600GB"),
+    ],
+)
+def test_a_limit_in_seconds_says_so(bench, word, says):
+    for side in ("max", "min"):
+        with pytest.raises(UnitError, match=says):
+            Problem.parse(bench, minimize=["perplexity"], **{side: [word]})
+
+
+def test_counts_and_shares_need_no_unit(bench):
+    problem = Problem.parse(
+        bench, minimize=["perplexity"], max=["params=90000", "flops=2e9"], min=["accuracy=0.4"]
+    )
+    assert [limit.bound for limit in problem.limits] == [90000.0, 2e9, 0.4]
+
+
+@pytest.mark.parametrize(
     "options",
     [{"sense": "most"}, {"confidence": 1.0}, {"margin": -0.1}, {"bound": float("nan")}],
 )

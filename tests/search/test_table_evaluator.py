@@ -70,7 +70,7 @@ def test_limits_hold_with_a_margin(bench, tables):
     measured = tables[1].center()
     bound = float(np.median(measured))
     problem = Problem.parse(
-        bench, minimize=["perplexity"], max=[f"latency@gpu-one={bound!r}"], margin=0.01
+        bench, minimize=["perplexity"], max=[f"latency@gpu-one={bound!r}s"], margin=0.01
     )
     found = TableEvaluator(tables, problem).evaluate(tables[1].codes).violations
     np.testing.assert_allclose(found, np.maximum(1.01 * measured / bound - 1, 0), atol=1e-12)

@@ -22,7 +22,7 @@ def limited(bench, share, **fixed):
     low, high = reachable(bench, "latency", DEVICE)
     bound = low + share * (high - low)
     fix = [f"{name}={value}" for name, value in fixed.items()]
-    limit = [f"latency={bound!r}"]
+    limit = [f"latency={bound!r}s"]
     return Problem.parse(bench, minimize=["perplexity"], devices=[DEVICE], max=limit, fix=fix)
 
 
@@ -112,7 +112,7 @@ def test_equals_integer_programming(share):
         bench,
         minimize=["perplexity"],
         devices=[DEVICE],
-        max=[f"latency={float(value)!r}"],
+        max=[f"latency={float(value)!r}s"],
         fix=fix,
     )
     found = solve(bench, problem)

@@ -39,7 +39,7 @@ class Plan:
 
     restrict: dict[str, tuple[int, ...]]
     passes: int = 3000
-    retrain_steps: int = 600
+    retrain_steps: int = 500
     seeds: int = 3
     retrain_seeds: int = 2
     budget: int = 36

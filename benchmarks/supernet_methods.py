@@ -44,7 +44,7 @@ class Plan:
     retrain_seeds: int = 2
     budget: int = 36
     rows: int = 128
-    test_rows: int = 256
+    test_rows: int = 192
 
     @property
     def search_passes(self) -> int:
@@ -135,7 +135,7 @@ def supernet(plan: Plan, method: str, seed: int, folder: Path) -> Result:
     from hwbench.search.supernet_evaluator import Questions, SupernetEvaluator
 
     problem = Questions(run.space).parse(minimize=["perplexity"])
-    judge = SupernetEvaluator(run, problem, rows=plan.rows)
+    judge = SupernetEvaluator(run, problem, rows=plan.test_rows)
     archs = list(run.space.enumerate())
     found["inherited"] = [q.loss for q in judge.qualities(run.space.encode(archs))]
     return found
@@ -197,11 +197,15 @@ def do_all(pieces: dict[str, Callable[[Path], Result]], work: Path, jobs: int) -
     begun, found = time.monotonic(), {}
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         waiting = [pool.submit(one, make, name, work) for name, make in pieces.items()]
-        for done in as_completed(waiting):
-            name, result = done.result()
-            found[name] = result
-            passed = time.monotonic() - begun
-            print(f"{passed:6.0f} s  {len(found)}/{len(pieces)}  {name}", flush=True)
+        try:
+            for done in as_completed(waiting):
+                name, result = done.result()
+                found[name] = result
+                passed = time.monotonic() - begun
+                print(f"{passed:6.0f} s  {len(found)}/{len(pieces)}  {name}", flush=True)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
     return found
 
 

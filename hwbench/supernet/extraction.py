@@ -67,7 +67,6 @@ def write(
     """
     if form not in FORMATS:
         raise UnknownNameError.of("format", form, FORMATS)
-    folder.mkdir(parents=True, exist_ok=True)
     if form == "onnx":
         _onnx(model, arch, space, folder / _ONNX, length or model.config.network.context)
     elif form == "hf":
@@ -95,4 +94,5 @@ def _hugging_face(model: GPT, folder: Path, tokenizer: Tokenizer | None, *, pad:
 def _onnx(model: GPT, arch: Architecture, space: Space, path: Path, length: int) -> None:
     from hwbench.models.onnx_export import export, weights_of
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     export(arch, space, weights_of(model), path, length=length)

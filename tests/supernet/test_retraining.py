@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hwbench import spaces
-from hwbench.errors import DataError, UnknownNameError
+from hwbench.errors import DataError, SpaceError, UnknownNameError
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("safetensors", reason="needs the extra [train]")
@@ -107,6 +107,14 @@ def test_formats(form, tmp_path, corpus):
     assert names == wanted | {"tokenizer.json"}
     with pytest.raises(UnknownNameError, match="format"):
         extraction.write(model, space.smallest(), space, tmp_path, form="zip")
+
+
+def test_what_is_refused_leaves_nothing(tmp_path):
+    space = spaces.get("nano")
+    arch = space.parse("nano:embed_dim=32:n_layer=2:mlp_ratio=1,1:n_head=2,4")
+    with pytest.raises(SpaceError, match="sizes"):
+        extraction.write(build(arch, space), arch, space, tmp_path / "model", form="hf")
+    assert not (tmp_path / "model").exists()
 
 
 def test_a_graph_computes_what_the_network_does(tmp_path):

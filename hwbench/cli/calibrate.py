@@ -23,7 +23,7 @@ __all__ = ["calibrate_command"]
     "calibrate",
     examples=[
         "hwbench calibrate gpt-s journals/mybox --name mybox --out my-bundle/",
-        "hwbench search my-bundle/ --device mybox --minimize perplexity --max latency=80ms",
+        "hwbench calibrate gpt-s data/mybox --name mybox --protocol serving --out mine/ --json",
     ],
 )
 @click.argument("bundle")

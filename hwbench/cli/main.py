@@ -86,7 +86,7 @@ COMMANDS: dict[str, Entry] = {
         "Build",
         "hwbench.cli.calibrate",
         "calibrate_command",
-        "Add a device to a benchmark from few measurements.",
+        "Add a device to a benchmark from few measurements of it.",
     ),
     "fit": Entry("Build", "hwbench.cli.fit", "fit", "Fit surrogates to tables and write bundles."),
     "supernet": Entry(

@@ -109,7 +109,7 @@ def run(
 @json_option
 def status(folder: Path, as_json: bool) -> None:
     """Say how far a campaign is, how long the rest takes, and how much the machine drifted."""
-    from hwbench.cli._standing import report
+    from hwbench.cli._standing import DRIFT_COLUMNS, report
 
     told = report(folder)
     if as_json:
@@ -121,21 +121,7 @@ def status(folder: Path, as_json: bool) -> None:
             click.echo(f"{part.torn} torn lines; the next run sets them aside", err=True)
     if told.drifts:
         click.echo()
-        columns = [
-            "metric",
-            "protocol",
-            "device",
-            "rows",
-            "drift %",
-            "noise %",
-            "left %",
-            "verdict",
-        ]
-        right = ("rows", "drift %", "noise %", "left %")
-        write_table(
-            [Column(c, "right" if c in right else "left") for c in columns],
-            [drift.cells() for drift in told.drifts],
-        )
+        write_table(DRIFT_COLUMNS, [drift.cells() for drift in told.drifts])
         for drift in told.drifts:
             for reason in drift.reasons:
                 click.echo(f"{drift.metric}: {reason}", err=True)

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypedDict, cast, get_args
 
 import numpy as np
 
+from hwbench.data.journal.tables import PEAKS
 from hwbench.errors import DataError, SchemaError, UnknownNameError
 from hwbench.profiling._types import Json
 from hwbench.profiling.jobs import Job
@@ -234,9 +235,6 @@ class Memory:
         return self.peak_bytes - (self.baseline_bytes or 0)
 
 
-_PEAKS: Final = ("peak_allocated_bytes", "nvml_process_bytes", "vm_hwm_bytes")
-
-
 def new(
     job: Job, /, *, status: Status, reason: str = "", device_id: str = "", started_unix_s: float
 ) -> Row:
@@ -343,7 +341,7 @@ def memory_of(row: Row, /) -> Memory:
         DataError: If the row has none; says why.
     """
     parts = row["memory"] or {}
-    source = next((name for name in _PEAKS if name in parts), None)
+    source = next((name for name in PEAKS if name in parts), None)
     if source is None:
         raise DataError(f"no peak memory in this row: {row['status']}. {row['reason']}".strip())
     # The baseline is memory of the CPU: nothing to subtract from that of a GPU.

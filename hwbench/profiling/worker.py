@@ -28,7 +28,7 @@ from hwbench.profiling.devices import Device, open_device
 from hwbench.profiling.devices.cpu import CPU
 from hwbench.profiling.jobs import Job
 from hwbench.profiling.meters.energy import Unavailable
-from hwbench.profiling.rows import EnergyData, NoEnergyData, Row
+from hwbench.profiling.rows import EnergyData, IdleData, NoEnergyData, Row
 from hwbench.profiling.runtimes import Request, Runnable, Runtime, UnsupportedError, get
 from hwbench.profiling.sampling import idle_power, meter_energy, sample_latency, warm_up
 
@@ -93,24 +93,36 @@ def _fill(row: Row, job: Job, device: Device) -> None:
 
 
 def _measure(row: Row, job: Job, device: Device, runnable: Runnable) -> None:
-    meter = device.energy_meter() if "energy_j" in job.metrics else None
-    with contextlib.ExitStack() as stack:
-        idle = None
-        if meter is not None and not isinstance(meter, Unavailable):
-            stack.enter_context(meter)
-            idle = idle_power(meter, job.energy)
-        warmup_s = warm_up(runnable, job.stop)
-        runnable.reset_memory()
-        before = row["state_before"] = device.state()
-        row["latency"] = sample_latency(
-            runnable, job.stop, warmup_s=warmup_s, tokens=job.protocol.workload.tokens
-        )
-        if isinstance(meter, Unavailable):
-            row["energy"] = NoEnergyData(reason=meter.reason, fix=meter.fix)
-        elif meter is not None:
-            row["energy"] = meter_energy(runnable, meter, job.energy, idle=idle)
-        after = row["state_after"] = device.state()
+    metered = "energy_j" in job.metrics
+    idle = _idle(device, job) if metered else None
+    warmup_s = warm_up(runnable, job.stop)
+    runnable.reset_memory()
+    before = row["state_before"] = device.state()
+    row["latency"] = sample_latency(
+        runnable, job.stop, warmup_s=warmup_s, tokens=job.protocol.workload.tokens
+    )
+    if metered:
+        row["energy"] = _energy(runnable, device, job, idle)
+    after = row["state_after"] = device.state()
     row["warnings"] = list(device.disturbed(before, after))
+
+
+def _idle(device: Device, job: Job) -> IdleData | None:
+    meter = device.energy_meter()
+    if isinstance(meter, Unavailable):
+        return None
+    with meter:  # closed while iterations are timed: some meters read in the background
+        return idle_power(meter, job.energy)
+
+
+def _energy(
+    runnable: Runnable, device: Device, job: Job, idle: IdleData | None
+) -> EnergyData | NoEnergyData:
+    meter = device.energy_meter()
+    if isinstance(meter, Unavailable):
+        return NoEnergyData(reason=meter.reason, fix=meter.fix)
+    with meter:
+        return meter_energy(runnable, meter, job.energy, idle=idle)
 
 
 def _judge(row: Row) -> None:

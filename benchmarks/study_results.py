@@ -42,19 +42,23 @@ def condense(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def markdown(study: dict[str, Any]) -> str:
-    """Lay one study out, a method a line: regret where it is known, else missing hypervolume."""
-    ranks = study["ranking"]["mean_ranks"] or {}
-    labels = list(study["problems"])
-    lines = [
-        "| method | " + " | ".join(f"{label} %" for label in labels) + " | mean rank |",
-        "| --- " + "| --: " * (len(labels) + 1) + "|",
-    ]
-    names = list(next(iter(study["problems"].values()))["regret"])
-    for name in sorted(names, key=lambda name: ranks.get(name, 0.0)):
-        cells = [_percent(study["problems"][label], name) for label in labels]
-        rank = f"{ranks[name]:.2f}" if name in ranks else "-"
-        lines.append(f"| `{name}` | " + " | ".join(cells) + f" | {rank} |")
-    return "\n".join(lines)
+    """Lay one study out: regret where it is known, else missing hypervolume, and mean ranks.
+
+    A method a line, or a problem a line if there are more of those.
+    """
+    ranks, problems = study["ranking"]["mean_ranks"] or {}, study["problems"]
+    names = list(next(iter(problems.values()))["regret"])
+    names.sort(key=lambda name: ranks.get(name, 0.0))
+    shown = [f"{ranks[name]:.2f}" if name in ranks else "-" for name in names]
+    rows = [["method", *(f"{label} %" for label in problems), "mean rank"]]
+    for name, rank in zip(names, shown, strict=True):
+        cells = [_percent(problem, name) for problem in problems.values()]
+        rows.append([f"`{name}`", *cells, rank])
+    if len(problems) > len(names):
+        rows = [list(row) for row in zip(*rows, strict=True)]
+        rows[0][0] = "problem"
+    rows.insert(1, ["---", *["--:"] * (len(rows[0]) - 1)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _percent(problem: dict[str, Any], name: str) -> str:
@@ -78,8 +82,14 @@ def main() -> None:
             f"{ranking['critical_difference']}, {ranking['n_problems']} problems"
         )
     if arguments.json:
-        text = json.dumps(studies, indent=1) + "\n"
-        arguments.json.write_text(text, encoding="utf-8")
+        _keep(studies, arguments.json)
+
+
+def _keep(studies: list[dict[str, Any]], path: Path) -> None:
+    """Write summaries, in the place of those of the same studies; others stay."""
+    there = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    known = {study["study"]: study for study in [*there, *studies]}
+    path.write_text(json.dumps(list(known.values()), indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

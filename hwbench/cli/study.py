@@ -134,8 +134,8 @@ def compare_table(
     found = compare(
         [
             table
-            for table in load_tables(tables)
-            if table.space == bench.space.name and (table.metric, table.device) in needed
+            for table in load_tables(tables, space=bench.space.name)
+            if (table.metric, table.device) in needed
         ],
         bench,
         problem,

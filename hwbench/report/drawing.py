@@ -29,6 +29,7 @@ EXACT: Final = "#c2410c"
 GREY: Final = "#c3cad2"
 _INK: Final = "#30363d"
 _LINE: Final = "#d9dee5"
+_MANY_LAYERS: Final = 24  # beyond, cells are too narrow for the usual size of letters
 
 
 @dataclass(frozen=True)
@@ -138,15 +139,16 @@ def shares(
     axes: Axes, found: FloatArray, values: Sequence[str], title: str, *, per_layer: bool
 ) -> None:
     """Draw shares, `values x layers`, as shaded cells with their percent."""
+    size = 7 if found.shape[1] <= _MANY_LAYERS else 5
     axes.imshow(found, cmap="Blues", vmin=0.0, vmax=1.0, aspect="auto", origin="lower")
     for (row, column), share in np.ndenumerate(found):
         if share >= 0.005:
             ink = "white" if share > 0.6 else _INK
             text = f"{share * 100:.0f}"
-            axes.text(column, row, text, ha="center", va="center", fontsize=7, color=ink)
+            axes.text(column, row, text, ha="center", va="center", fontsize=size, color=ink)
     axes.set_yticks(range(len(values)), values, fontsize=7)
     layers = range(found.shape[1]) if per_layer else []
-    axes.set_xticks(layers, [str(k + 1) for k in layers], fontsize=7)
+    axes.set_xticks(layers, [str(k + 1) for k in layers], fontsize=size)
     where = " (layers that are there)" if per_layer else ""
     axes.set_title(f"{title}, % of the front{where}", fontsize=8)
     if per_layer:

@@ -114,11 +114,12 @@ def test_a_front_that_runs_out_of_time_says_so(hwbench, made):
 
 
 def test_no_time_at_all_ends_in_one_line(hwbench, made):
-    goal = ("search", "made", "--minimize", "perplexity,latency@gpu-one,params")
-    found = hwbench(*goal, "--method", "exact", "--time-limit", "1e-9")
-    assert found.code == 2
-    assert "--time-limit" in found.err
-    assert found.out == ""
+    for goals in ("perplexity,latency@gpu-one,params", "perplexity,latency@gpu-one"):
+        goal = ("search", "made", "--minimize", goals, "--method", "exact")
+        found = hwbench(*goal, "--time-limit", "1e-9")
+        assert found.code == 2
+        assert "--time-limit" in found.err
+        assert found.out == ""
     assert hwbench(*GOAL, "--time-limit", "0").code == 2
     alone = hwbench(*GOAL, "--max", "params=1G", "--time-limit", "1e-9").out
     assert "unknown: the time ran out" in alone
@@ -149,6 +150,7 @@ def test_asha_gets_its_noise(hwbench, made):
     ("arguments", "says"),
     [
         (("--max", "latency=5MB"), "accepted units"),
+        (("--max", "latency=8"), "'8' has no unit; write one of: 8ns, 8us, 8ms, 8s"),
         (("--max", "latncy=5ms"), "latency"),
         (("--fix", "embed_dim=65"), "64, 128"),
         (("--maximize", "latency"), "--minimize latency"),

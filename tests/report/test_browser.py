@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from hwbench import units
-from hwbench.report import write_page
+from hwbench.benchmark import load
+from hwbench.report import read, write_page
+from hwbench.search import BenchmarkEvaluator, Problem, run
 
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -118,6 +120,42 @@ def test_a_click_shows_the_architecture_with_all_metrics_on_all_devices(
         shown = units.parse(row.split("\t")[1], "s")
         assert shown == pytest.approx(latency, rel=1e-3)
     assert tab.locator("#table tr.chosen").count() <= 1
+
+
+def test_all_layers_of_a_deep_network_are_in_sight(open_page, tmp_path):
+    bench = load("gpt-l")
+    problem = Problem.parse(bench, minimize=["perplexity", "params"], fix=["n_layer=36"])
+    folder = tmp_path / "deep"
+    run(BenchmarkEvaluator(bench, problem), "rs", budget=40, seed=0, out=folder)
+    tab = open_page(read(folder, prove=False))
+    tab.locator(FRONT).first.click(force=True)
+    numbers = tab.locator("#detail .layers .layer-numbers th").all_inner_texts()
+    assert [text for text in numbers if text != "layer"] == [str(k + 1) for k in range(36)]
+    assert tab.locator("#detail .layers td").count() == 2 * 36
+    box = "node => [node.scrollWidth - node.clientWidth, node.scrollHeight - node.clientHeight]"
+    assert tab.locator("#detail .scroll").first.evaluate(box) == [0, 0]
+
+
+def test_the_legend_draws_the_exact_front_as_the_chart_does(open_page, run_report):
+    tab = open_page(run_report)
+    style = "node => getComputedStyle(node, '::before')"
+    mark = tab.locator("#legend .line")
+    assert mark.evaluate(f"{style}.borderTopStyle") == "dashed"
+    assert mark.evaluate(f"{style}.backgroundColor") == "rgba(0, 0, 0, 0)"
+    dashes = tab.locator("path.exact").evaluate("node => getComputedStyle(node).strokeDasharray")
+    assert dashes != "none"
+
+
+def test_the_chosen_architecture_can_be_downloaded(open_page, run_report, bench):
+    tab = open_page(run_report)
+    tab.locator(FRONT).nth(1).click(force=True)
+    with tab.expect_download() as waiting:
+        tab.locator("#download-one").click()
+    found = json.loads(Path(waiting.value.path()).read_text(encoding="utf-8"))
+    assert found["architecture"] in tab.locator("#detail code").inner_text()
+    answer = bench.query(found["architecture"], "gpu-two")
+    for key, name in (("params", "params"), ("latency_s@gpu-two", "latency_s")):
+        assert found["values"][key] == pytest.approx(answer[name], rel=1e-4)
 
 
 def test_hover_tells_the_metrics(open_page, run_report):

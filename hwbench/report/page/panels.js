@@ -1,6 +1,7 @@
 /* Limits as sliders, the chosen architecture, the table of the front, the download. */
 
 const STEPS = 400;
+const LAYERS_A_ROW = 12;
 
 /* A limit from the range of its metric among the architectures of the problem. */
 function makeLimit(state, column, sense, bound) {
@@ -69,14 +70,23 @@ function drawDetail(state) {
   const by = state.problem.found[point] || [];
   if (by.length) field("found by", by.map((k) => state.problem.methods[k]).join(", "));
   if (state.exactSet.has(point)) field("exact front", "yes");
-  const layers = make("table", {class: "layers"});
-  if (layered.length) layers.append(make("tr", {}, make("th", {}, "layer"),
-    ...layered[0].values.map((_, k) => make("th", {style: "text-align: center"}, String(k + 1)))));
-  layered.forEach((choice) => layers.append(make("tr", {}, make("th", {}, choice.name),
-    ...choice.values.map((text) => make("td", {style: shade(text, choice.offered)}, text)))));
-  panel.replaceChildren(make("h2", {}, "Architecture"), fields, make("div", {class: "scroll"}, layers),
+  panel.replaceChildren(make("h2", {}, "Architecture"), fields, make("div", {class: "scroll"}, layerTable(layered)),
     deviceTable(point), make("code", {}, DATA.command ? DATA.command + " --arch " + architecture(point) : architecture(point)),
     make("button", {type: "button", id: "download-one", onclick: () => save(architectureName(point), record(state, point))}, "Download this one"));
+}
+
+/* The choices made per layer, a few layers below the next, so that all are in sight. */
+function layerTable(layered) {
+  const table = make("table", {class: "layers"}), depth = layered.length ? layered[0].values.length : 0;
+  for (let start = 0; start < depth; start += LAYERS_A_ROW) {
+    const row = (kind, name, cells) => table.append(make("tr", {class: kind}, make("th", {}, name), ...cells));
+    const part = (values) => values.slice(start, start + LAYERS_A_ROW);
+    row("layer-numbers", "layer", part(layered[0].values).map((_, k) => make("th", {style: "text-align: center"}, String(start + k + 1))));
+    for (const choice of layered) {
+      row("", choice.name, part(choice.values).map((text) => make("td", {style: shade(text, choice.offered)}, text)));
+    }
+  }
+  return table;
 }
 
 /* All metrics on all devices: one row a device. */

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from hwbench.arrays import FloatArray, Int64Array
-from hwbench.search.exact.branch import Node, Verify, better, labels, minimise, sharpen
+from hwbench.search.exact.branch import Node, Outcome, Verify, better, labels, minimise, sharpen
 from hwbench.search.exact.certificate import TOLERANCE
 from hwbench.search.exact.dual import maximise
 from hwbench.search.exact.instance import reduced
@@ -55,7 +55,8 @@ class Swept:
     Attributes:
         points: Non-dominated points, by ascending second score and descending first.
         gap: By what share of its value an architecture may be better in the first objective than
-            the points that are no worse in the second; 0 unless room or time ran out.
+            the points that are no worse in the second; 0 unless room or time ran out; infinite if
+            the ends themselves are not certain.
     """
 
     points: tuple[Point, ...]
@@ -92,12 +93,15 @@ class Sweep:
 
     def run(self) -> Swept:
         """Sweep; no points if no architecture keeps the limits."""
-        ends = self._ends()
+        ends, exact = self._ends()
+        gap = 0.0 if exact else np.inf
         if ends is None:
-            return Swept((), 0.0)
+            return Swept((), gap)
         start, end = ends
+        if not exact:
+            return Swept((start, end), gap)
         self._nodes = self._make_nodes(end.second)
-        points, gap = [start], 0.0
+        points = [start]
         low, step = start.second, _FIRST_SHARE * (end.second - start.second)
         smallest = _NARROWEST * (end.second - start.second)
         target = self._better(start.first)
@@ -129,23 +133,32 @@ class Sweep:
             return float(np.expm1(score - lower))
         return (score - lower) / max(abs(score), 1e-300)
 
-    def _ends(self) -> tuple[Point, Point] | None:
-        """Return the point that is best in the second objective, and that best in the first."""
+    def _ends(self) -> tuple[tuple[Point, Point] | None, bool]:
+        """Return the point that is best in the second objective, and that best in the first.
+
+        Returns:
+            The points, None if no architecture was found, and whether that is certain: it is not if
+            the time ran out.
+        """
         model, k = self._model, self._model.n_objectives
-        swapped = _swap(model, self._n_second)
-        first = minimise(swapped, verify=self._verify).best
+        outcome = self._minimise(_swap(model, self._n_second))
+        first, exact = outcome.best, outcome.exact
         if first is None:
-            return None
+            return None, exact
         least = model.bounds.copy()
         least[:, : self._n_second] = first.score
         ends = []
         for bounds in (least, model.bounds):
-            best = minimise(model.with_bounds(bounds), verify=self._verify).best
-            best = first if best is None else best
+            outcome = self._minimise(model.with_bounds(bounds))
+            exact = exact and outcome.exact
+            best = first if outcome.best is None else outcome.best
             scores = model.instance(best.c).scores(best.choice[None, :])[0]
             second = float(scores[self._seconds].max())
             ends.append(Point(best.c, best.choice, float(scores[:k].max()), second))
-        return ends[0], ends[1]
+        return (ends[0], ends[1]), exact
+
+    def _minimise(self, model: Model) -> Outcome:
+        return minimise(model, verify=self._verify, deadline=self._deadline)
 
     def _make_nodes(self, most: float) -> list[Node]:
         """Return a node for each combination; their bounds are set for each slab."""

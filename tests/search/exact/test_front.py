@@ -1,10 +1,12 @@
 """Certified fronts against every architecture of small spaces."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from hwbench.search.exact import pareto
+from hwbench.search.exact import branch, pareto, sweep
 from tests.search.exact import brute
 
 
@@ -25,6 +27,34 @@ def test_two_objectives_give_the_whole_front(case):
     mine = brute.evaluator(problem, seed).evaluate(found.codes)
     assert (mine.objectives == found.objectives).all()
     assert (mine.violations == 0).all()
+
+
+@settings(max_examples=25)
+@given(brute.problems(n_objectives=2, most_limits=2))
+def test_without_time_a_front_claims_nothing(case):
+    """The ends of the front stop at the deadline, too; what was found keeps the limits."""
+    seed, problem = case
+    found = pareto(brute.bench(seed), problem, time_limit=1e-9)
+    assert found.certificate.proven == (found.certificate.gap == 0)
+    if found.certificate.proven:  # settled by bounds alone
+        points = feasible_points(problem, seed)
+        assert len(found.codes) == len(brute.pairwise_front(points))
+    mine = brute.evaluator(problem, seed).evaluate(found.codes)
+    assert (mine.violations == 0).all()
+
+
+def test_every_search_of_a_front_knows_its_deadline(bench, problem, monkeypatch):
+    deadlines = []
+
+    def watched(*arguments, **options):
+        deadlines.append(options["deadline"])
+        return branch.minimise(*arguments, **options)
+
+    monkeypatch.setattr(sweep, "minimise", watched)
+    began = time.perf_counter()
+    pareto(bench, problem, time_limit=60.0)
+    assert len(deadlines) == 3  # two ends, and the best of the first where the second is least
+    assert all(began < deadline - 60.0 < time.perf_counter() for deadline in deadlines)
 
 
 @settings(max_examples=15)

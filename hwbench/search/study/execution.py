@@ -170,7 +170,7 @@ def _register(backend: str) -> None:
     """
     if backend == "processes":
         return
-    known = require("joblib.parallel", "search")
+    known = require("joblib", "search").parallel
     if backend == "dask":
         require("distributed", "dask")
     elif backend == "ray":

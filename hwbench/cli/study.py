@@ -46,7 +46,7 @@ def study() -> None:
     show_default=True,
     metavar="NAME",
     help="Who runs them: processes here, which Ctrl-C ends for certain; a Dask or Ray cluster "
-    "(dask, ray); or joblib's loky, multiprocessing or threading.",
+    "(dask, ray); or joblib's loky or threading.",
 )
 @click.option("--problem", "problems", multiple=True, help="Only this problem; may be given again.")
 @click.option("--method", "methods", multiple=True, help="Only this method; may be given again.")

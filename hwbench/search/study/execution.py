@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BACKENDS", "Progress", "execute"]
 
-BACKENDS: Final = ("processes", "dask", "ray", "loky", "multiprocessing", "threading")
+BACKENDS: Final = ("processes", "dask", "ray", "loky", "threading")
 """Who may run the runs: our processes, which an interrupt ends for certain; a Dask or Ray cluster
 that shares the folder; workers of joblib. Any other name registered with joblib will do, too."""
 
@@ -157,7 +157,7 @@ def _parallel(calls: list[_Call], *, jobs: int, backend: str) -> Iterator[str]:
         return
     joblib = require("joblib", "search")
     with joblib.parallel_config(backend=backend, n_jobs=jobs):
-        pool = joblib.Parallel(return_as=_order(joblib))
+        pool = _pool(joblib)
         yield from pool(joblib.delayed(function)(*arguments) for function, arguments in calls)
 
 
@@ -170,19 +170,25 @@ def _register(backend: str) -> None:
     """
     if backend == "processes":
         return
-    known = require("joblib", "search").parallel
+    joblib = require("joblib", "search")
     if backend == "dask":
         require("distributed", "dask")
     elif backend == "ray":
         require("ray.util.joblib", "ray").register_ray()
-    elif backend not in known.BACKENDS:
-        raise UnknownNameError.of("backend", backend, dict.fromkeys([*BACKENDS, *known.BACKENDS]))
+    else:
+        try:
+            with joblib.parallel_config(backend=backend):
+                pass
+        except ValueError:
+            raise UnknownNameError.of("backend", backend, BACKENDS) from None
 
 
-def _order(joblib: ModuleType) -> str:
-    """Name the form of results: as they end, unless the backend hands over all at the end."""
-    backend, _ = joblib.parallel.get_active_backend()
-    return "generator_unordered" if backend.supports_return_generator else "list"
+def _pool(joblib: ModuleType) -> Any:
+    """Make a pool of the active backend that gives results as they come, or all at the end."""
+    try:
+        return joblib.Parallel(return_as="generator_unordered")
+    except ValueError:  # such is Ray's backend, and that of multiprocessing
+        return joblib.Parallel(return_as="list")
 
 
 def _do(function: Callable[..., str], arguments: tuple[Any, ...]) -> str:

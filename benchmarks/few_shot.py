@@ -6,7 +6,8 @@ Each published device is left out in turn: neither its surrogate nor its scatter
 From its raw rows, n are taken as if they had been measured, at random or by the design, from all
 visits but the last; the last visit is what predictions are scored on. Each row is one architecture
 measured once (the median of its repeats), in a visit of months ago: a campaign of ten rows of one
-hour would drift less.
+hour would drift less. Two intervals are checked, each on what it speaks of: the one for the visits
+that were measured on their other rows, the one for another visit on the last.
 
 tau is Kendall's, against what was measured; "drift-free" divides that by the drift of the rows'
 neighbours in time. "full" is the surrogate of the bundle, fitted to all rows of the device, those
@@ -29,11 +30,12 @@ from hwbench.benchmark.loading import SHIPPED, load_bundle
 from hwbench.data import Table, load_tables
 from hwbench.surrogates.fewshot.design import choose
 from hwbench.surrogates.fewshot.intervals import uncertainty_of
-from hwbench.surrogates.fewshot.posterior import fit
+from hwbench.surrogates.fewshot.posterior import FewShot, fit
 from hwbench.surrogates.fitting.figures import drift_of, limits
 from hwbench.surrogates.fitting.measured import Measured
 from hwbench.surrogates.fitting.splits import Held
 from hwbench.surrogates.scores import coverage, kendall
+from hwbench.surrogates.uncertainty import Uncertainty, Visit
 
 DRAWS = {5: 2, 10: 3, 20: 1, 50: 1, 100: 1}
 """Measured architectures -> how often they are drawn."""
@@ -89,14 +91,21 @@ def score(bundle: Bundle, table: Table, numbers: dict[int, int]) -> Iterator[Sco
                     rows = rows[choose([prior], data.codes[rows], n).rows]
                 seen = data.select(rows)
                 known = fit(prior, seen.codes, seen.y, noises=noises)
-                predicted = known.predictor().predict(unseen.codes)
                 spread = uncertainty_of(known, seen.repeats, seen.y)
-                inside = []
-                for visit in ("measured", "new"):
-                    low, high = limits(spread, unseen, predicted, level=0.9, visit=visit)
-                    inside.append(100 * coverage(unseen.y, low, high))
-                found.append(scored(n, how, predicted, inside))
+                beside = data.select(np.setdiff1d(pool, rows))
+                inside = [
+                    _inside(known, spread, beside, "measured"),
+                    _inside(known, spread, unseen, "new"),
+                ]
+                found.append(scored(n, how, known.predictor().predict(unseen.codes), inside))
             yield _mean(found)
+
+
+def _inside(known: FewShot, spread: Uncertainty, rows: Measured, visit: Visit) -> float:
+    """Per cent of rows inside their 90 % interval."""
+    predicted = known.predictor().predict(rows.codes)
+    low, high = limits(spread, rows, predicted, level=0.9, visit=visit)
+    return 100 * coverage(rows.y, low, high)
 
 
 def _mean(found: list[Score]) -> Score:
@@ -127,6 +136,17 @@ def _n(score: Score) -> int:
     return 0 if score.how == "full" else score.n
 
 
+def row(line: dict[str, object]) -> str:
+    """Write a line of `medians` as a row of a Markdown table."""
+    metric = str(line["metric"]).partition("_")[0]
+    n = line["n"] or "all"
+    figures = [f"{line['tau']:.4f}", f"{line['tau_drift_free']:.4f}", f"{line['mape']:.2f}"]
+    inside = [line["covered_90"], line["covered_90_new"]]
+    figures += [f"{share:.0f}" if n != "all" else "-" for share in inside]
+    cells = (f"{line['space']} {metric}, {str(line['kind']).upper()}s", n, line["how"])
+    return f"| {' | '.join(map(str, (*cells, line['devices'], *figures)))} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tables", type=Path)
@@ -144,7 +164,7 @@ def main() -> None:
                 scores += score(bundle, table, {10: 3} if options.quick else DRAWS)
             lines = medians([s for s in scores if (s.space, s.metric) == (space, metric)])
             for line in lines:
-                print("  ".join(f"{value}" for value in line.values()), flush=True)
+                print(row(line), flush=True)
     seconds = time.process_time() - begin
     print(f"{seconds:.0f} s of one core")
     if options.json:

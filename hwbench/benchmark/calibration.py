@@ -17,7 +17,8 @@ from hwbench.arrays import Codes, FloatArray
 from hwbench.benchmark.bundle import Bundle, Cell, Device, DeviceKind
 from hwbench.benchmark.closed_forms import ClosedForm, tabulate
 from hwbench.data.table import Table
-from hwbench.errors import DataError
+from hwbench.errors import DataError, require
+from hwbench.spaces import Space
 from hwbench.surrogates.fewshot.design import choose
 from hwbench.surrogates.fewshot.intervals import HeldOut, leave_out, uncertainty_of
 from hwbench.surrogates.fewshot.noise import Noise, noises_of
@@ -26,10 +27,22 @@ from hwbench.surrogates.fewshot.prior import Prior
 from hwbench.surrogates.fitting.measured import Measured
 from hwbench.surrogates.predictor import Predictor
 
-__all__ = ["Calibrated", "Design", "Learnt", "calibrate", "design", "noises_for", "prior_of"]
+__all__ = [
+    "STEADY",
+    "Calibrated",
+    "Design",
+    "Learnt",
+    "calibrate",
+    "design",
+    "noises_for",
+    "prior_of",
+]
 
 _CANDIDATES: Final = 600
 """Architectures that a design chooses from, drawn uniformly per choice."""
+
+STEADY: Final = "memory_bytes"
+"""Does not drift: nothing of it depends on when it is measured."""
 
 _DOUBT: Final = 0.2
 """A row trusted less than this counts as an outlier."""
@@ -153,12 +166,15 @@ def calibrate(
     _check_new(bundle, tables, device)
     learnt, skipped = [], {}
     for table in tables:
-        prior = prior_of(bundle, table.metric, kind=device.kind)
+        data = Measured.of(table, bundle.space)
+        if table.metric == STEADY:
+            data = replace(data, timed=False)
+        prior = prior_of(bundle, table.metric, kind=device.kind, measured=data)
         if prior is None:
             skipped[table.metric] = "no known device has it"
             continue
         noises = noises_for(bundle, table.metric, kind=device.kind)
-        learnt.append(_learn(bundle, table, device, prior, noises))
+        learnt.append(_learn(table, data, device, prior, noises))
     if not learnt:
         raise DataError(f"{bundle.name} knows no device with any of: {', '.join(skipped)}")
     return Calibrated(_with(bundle, device, learnt, name), tuple(learnt), skipped)
@@ -177,10 +193,10 @@ def _check_new(bundle: Bundle, tables: Sequence[Table], device: Device) -> None:
 
 
 def _learn(
-    bundle: Bundle, table: Table, device: Device, prior: Prior, noises: tuple[Noise, ...]
+    table: Table, data: Measured, device: Device, prior: Prior, noises: tuple[Noise, ...]
 ) -> Learnt:
-    data = Measured.of(table, bundle.space)
-    found = fit(prior, data.codes, data.y, order=data.position, noises=noises)
+    order = data.position if data.timed else None
+    found = fit(prior, data.codes, data.y, order=order, noises=noises)
     known = uncertainty_of(found, data.repeats, data.y)
     cell = Cell(
         f"{table.metric}.{device.name}",
@@ -235,15 +251,25 @@ def _figures(one: Learnt) -> dict[str, object]:
 
 
 def prior_of(
-    bundle: Bundle, metric: str, /, *, kind: DeviceKind | None, without: str | None = None
+    bundle: Bundle,
+    metric: str,
+    /,
+    *,
+    kind: DeviceKind | None,
+    without: str | None = None,
+    measured: Measured | None = None,
 ) -> Prior | None:
     """Return what the devices of a bundle say of a metric; None if they say nothing.
+
+    What a closed form counts (the bytes of the weights) is a part of what is measured (the peak of
+    a process): with measurements, it enters as the line through them.
 
     Args:
         bundle: The bundle.
         metric: Exact name of the metric.
         kind: Kind of the new device; None: all devices count alike.
         without: A device to leave out.
+        measured: What was measured on the new device.
     """
     kinds = {device.name: device.kind for device in bundle.devices}
     known: dict[str, Predictor] = {}
@@ -252,11 +278,23 @@ def prior_of(
         devices = [device for device in cell.devices or () if device != without]
         if cell.metric != metric or not devices:
             continue
-        model = cell.model
-        known[cell.name] = tabulate(model, bundle.space) if isinstance(model, ClosedForm) else model
+        known[cell.name] = _known(cell, bundle.space, measured)
         if kind is None or any(kinds[device] == kind for device in devices):
             same.add(cell.name)
     return Prior.of(bundle.space, known, same=same or None) if known else None
+
+
+def _known(cell: Cell, space: Space, measured: Measured | None) -> Predictor:
+    if not isinstance(cell.model, ClosedForm):
+        return cell.model
+    table = tabulate(cell.model, space)
+    if measured is None:
+        return table
+    # Least squares of relative errors; neither part of the sum can be negative.
+    parts = np.stack([np.ones(len(measured)), table.predict(measured.codes)], axis=1)
+    nnls = require("scipy.optimize", "fit").nnls
+    fixed, slope = nnls(parts / measured.y[:, None], np.ones(len(measured)))[0]
+    return replace(table, base=fixed + slope * table.base, unary=slope * table.unary)
 
 
 def noises_for(

@@ -9,7 +9,7 @@ import numpy as np
 
 from hwbench.benchmark import load, save
 from hwbench.benchmark.bundle import Device, DeviceKind
-from hwbench.benchmark.calibration import Learnt, calibrate
+from hwbench.benchmark.calibration import STEADY, Learnt, calibrate
 from hwbench.cli._output import Column, command, json_option, write_json, write_table
 from hwbench.data import Table
 from hwbench.data import journal as journals
@@ -110,8 +110,10 @@ def _device(name: str, tables: Sequence[Table], kind: str | None, label: str | N
     return Device(name, label or name, cast(DeviceKind, guess), precision, (note,))
 
 
-def _verdict(tables: Sequence[Table], one: Learnt) -> str:
-    """Judge the session by architectures that were measured more than once."""
+def _verdict(tables: Sequence[Table], one: Learnt) -> str | None:
+    """Judge the session by architectures that were measured more than once; memory needs none."""
+    if one.cell.metric == STEADY:
+        return None
     table = next(table for table in tables if table.metric == one.cell.metric)
     y = table.center()
     kept = np.flatnonzero(np.isfinite(y) & (y > 0))
@@ -120,7 +122,7 @@ def _verdict(tables: Sequence[Table], one: Learnt) -> str:
     return estimate(y[kept], archs, table.position[kept].astype(np.float64)).verdict
 
 
-def _row(one: Learnt, verdict: str) -> dict[str, object]:
+def _row(one: Learnt, verdict: str | None) -> dict[str, object]:
     """Return one line of the answer; numbers in per cent."""
     assert one.cell.uncertainty is not None
     parts, held = one.cell.uncertainty.parts, one.held_out

@@ -21,7 +21,7 @@ from hwbench.surrogates.fitting.calibrate import robust_sd, stretched
 from hwbench.surrogates.fitting.measured import Measured
 from hwbench.surrogates.folds import random_folds
 from hwbench.surrogates.terms import shared_indicator
-from hwbench.surrogates.uncertainty import Uncertainty, quantile_grid
+from hwbench.surrogates.uncertainty import LEVELS, Uncertainty, quantile_grid
 
 __all__ = ["HeldOut", "leave_out", "uncertainty_of"]
 
@@ -31,6 +31,8 @@ VISIT_STRETCH = 1.25
 _DRAWS = 6000
 _SEED = 20240518
 _FOLDS = 10
+_CONFORMING = 30
+"""Architectures from which intervals are held against errors on those left out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,7 @@ def uncertainty_of(found: FewShot, repeats: FloatArray, y: FloatArray, /) -> Unc
     groups = np.unique(prior.leading)
     draws = [_draw(found, np.flatnonzero(prior.leading == g), rng) for g in groups]
     total = np.stack([quantile_grid(model + noise) for model, noise in draws])
+    total *= _factor(found, total, groups)
     noise = np.concatenate([noise for _, noise in draws])
     logs = np.log(repeats / y[:, None])
     logs = logs[np.isfinite(logs)] if repeats.shape[1] > 1 else np.zeros(1)
@@ -102,7 +105,8 @@ def leave_out(
     for k in np.unique(fold):
         rows, others = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
         seen = data.select(others)
-        found = fit(prior, seen.codes, seen.y, order=seen.position, noises=noises)
+        order = seen.position if seen.timed else None
+        found = fit(prior, seen.codes, seen.y, order=order, noises=noises)
         known = uncertainty_of(found, seen.repeats, seen.y)
         errors[rows] = np.log(data.y[rows] / found.predictor().predict(data.codes[rows]))
         low, high = known.bounds(level, visit="measured")
@@ -134,6 +138,23 @@ def _errors(
     noise = one.scatter.scale * rng.standard_t(one.scatter.freedom, len(x))
     noise += one.scatter.scale * one.drift * rng.standard_normal(len(x))
     return np.asarray(np.log1p(np.maximum(model, -0.9))), noise
+
+
+def _factor(found: FewShot, total: FloatArray, groups: Int64Array) -> float:
+    """Return by how much errors on architectures left out exceed the intervals.
+
+    With enough architectures there is something to conform to: the factor is the one that makes
+    the 90 % interval hold as many of them as it would have to (Papadopoulos 2008; the rank
+    corrected for finite samples). It stands for what the posterior cannot know: that effects which
+    add up are not the whole truth.
+    """
+    if len(np.unique(found.codes, axis=0)) < _CONFORMING:
+        return 1.0
+    errors = found.left_out
+    row = np.searchsorted(groups, found.codes[:, 0]).clip(0, len(groups) - 1)
+    ends = [np.array([np.interp(p, LEVELS, grid) for grid in total])[row] for p in (0.05, 0.95)]
+    scores = np.sort(errors / np.where(errors < 0, *ends))
+    return float(scores[int(np.ceil(0.9 * (len(scores) + 1))) - 1])
 
 
 def _group(prior: Prior) -> Int64Array:

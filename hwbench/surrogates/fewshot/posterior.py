@@ -20,7 +20,7 @@ from typing import final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from hwbench.arrays import Codes, FloatArray
+from hwbench.arrays import Codes, FloatArray, Int64Array
 from hwbench.errors import DataError, ShapeError, require
 from hwbench.surrogates.fewshot.noise import ANY_NOISE, Noise
 from hwbench.surrogates.fewshot.prior import Prior, Setting
@@ -64,6 +64,7 @@ class Believed:
         covariance: `k x k`, of effects over speed.
         trust: `(n,)` weights of the rows, about 1 for ordinary ones.
         drifted: `(n,)` estimated log drift of the rows.
+        alone: `(n,)` what the rows of other architectures predict for each row.
     """
 
     setting: Setting
@@ -74,6 +75,7 @@ class Believed:
     covariance: FloatArray
     trust: FloatArray
     drifted: FloatArray
+    alone: FloatArray
 
 
 @final
@@ -85,11 +87,15 @@ class FewShot:
         prior: What was known before.
         speed: Value of an average architecture, in the unit of the metric.
         believed: The settings that explain the measurements, with their beliefs.
+        codes: `n x n_choices` what was measured.
+        measured: `(n,)` the measurements, in units of `speed` and of the reference.
     """
 
     prior: Prior
     speed: float
     believed: tuple[Believed, ...]
+    codes: Codes
+    measured: FloatArray
 
     @property
     def effects(self) -> FloatArray:
@@ -120,6 +126,15 @@ class FewShot:
         total: FloatArray = np.sum([b.belief * b.trust for b in self.believed], axis=0)
         return total
 
+    @property
+    def left_out(self) -> FloatArray:
+        """Log(measured / predicted) of each row, its architecture left out, `(n,)`.
+
+        Beliefs and trust are those of all rows: a touch too good where rows are few.
+        """
+        alone = np.sum([one.belief * one.alone for one in self.believed], axis=0)
+        return np.asarray(np.log(self.measured / np.maximum(alone, 1e-3)), dtype=np.float64)
+
     def predictor(self) -> LayerwisePredictor:
         """Return the device's tables."""
         return self.prior.basis.predictor(self.speed * self.prior.absolute(self.effects))
@@ -147,6 +162,9 @@ class _Rows:
     z: FloatArray
     drift: FloatArray | None
     """`n x n` correlation of the drift of two rows; None: not looked for."""
+
+    architecture: Int64Array
+    """`(n,)` number of the architecture of each row."""
 
 
 def fit(
@@ -184,7 +202,8 @@ def fit(
         settings = prior.settings if len(values) <= _MANY else prior.few_settings
     x, reference = prior.relative(codes)
     speed = float(np.median(values / reference / (x @ prior.mean(settings[0]))))
-    rows = _Rows(x, values / reference / speed, _correlation(order, len(values)))
+    architecture = np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)
+    rows = _Rows(x, values / reference / speed, _correlation(order, len(values)), architecture)
     drifts = _DRIFTS if rows.drift is not None else (0.0,)
     pairs = list(product(noises, drifts))
     found = _pruned([one for s in settings for one in _infer(prior, rows, s, pairs, _FEW)])
@@ -197,7 +216,7 @@ def fit(
     kept = np.flatnonzero(belief >= _LEAST)
     belief /= belief[kept].sum()
     believed = tuple(_posterior(prior, rows, found[i][1], float(belief[i])) for i in kept)
-    return FewShot(prior, speed, believed)
+    return FewShot(prior, speed, believed, codes, rows.z)
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,11 +311,28 @@ def _posterior(prior: Prior, rows: _Rows, state: _State, belief: float) -> Belie
     covariance = prior.covariance(state.setting)
     cross = covariance @ rows.x.T  # (k, n)
     noise = _noise(rows, state.scatter, state.drift, state.trust)
-    left = covariance - cross @ np.linalg.solve(rows.x @ cross + noise, cross.T)
+    kernel = rows.x @ cross
+    left = covariance - cross @ np.linalg.solve(kernel + noise, cross.T)
     mean = prior.mean(state.setting) + cross @ state.solved
+    alone = rows.x @ prior.mean(state.setting) + _alone(kernel, noise, state.solved, rows)
     drifted = np.zeros(len(rows.z))
     if rows.drift is not None and state.drift > 0:
         drifted = (state.scatter.scale * state.drift) ** 2 * (rows.drift @ state.solved)
     return Believed(
-        state.setting, state.scatter, state.drift, belief, mean, left, state.trust, drifted
+        state.setting, state.scatter, state.drift, belief, mean, left, state.trust, drifted, alone
     )
+
+
+def _alone(kernel: FloatArray, noise: FloatArray, solved: FloatArray, rows: _Rows) -> FloatArray:
+    """Return what is predicted beyond the prior mean for each row from other architectures.
+
+    Leaving rows B out changes the weights of the others by a block of the inverse (Rasmussen &
+    Williams 2006, section 5.4.2); drift at the rows left out is not predicted.
+    """
+    inverse = np.linalg.inv(kernel + noise)
+    found = np.empty(len(solved))
+    for number in range(int(rows.architecture.max()) + 1):
+        out = rows.architecture == number
+        change = np.linalg.solve(inverse[np.ix_(out, out)], solved[out])
+        found[out] = kernel[np.ix_(out, ~out)] @ (solved - inverse[:, out] @ change)[~out]
+    return found

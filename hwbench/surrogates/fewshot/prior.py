@@ -165,7 +165,10 @@ class Prior:
         off = self.effects - weight @ self.effects
         spanned = (off.T * weight) @ off
         block = self.basis.block
-        square = np.bincount(block, weight @ off**2) / np.bincount(block)
+        # A single device, such as a closed form, says nothing of how devices differ: then each
+        # effect may be off by its own size.
+        differ = weight @ off**2 if len(self.names) > 1 else mean**2
+        square = np.bincount(block, differ) / np.bincount(block)
         mixed = (1.0 - setting.rest) * spanned + setting.rest * np.diag(square[block])
         unbiased = 1.0 / max(1.0 - float(weight @ weight), 0.25)
         found: FloatArray = setting.spread * unbiased * mixed + _FLAT * np.outer(mean, mean)

@@ -47,7 +47,7 @@ class RSBO(BayesianMethod):
         initial: int = 20,
         batch: int = 10,
         candidates: int = 400,
-        beta: float = 1.0,
+        beta: float = 2.0,
     ) -> None:
         super().__init__(
             space, n_objectives, rng=rng, initial=initial, batch=batch, candidates=candidates

@@ -14,7 +14,7 @@ CAMPAIGN = DATA / "cpu-x86-2core-vm"
 
 def test_checksums() -> None:
     lines = (DATA / "cpu-x86-2core-vm.sha256").read_text().splitlines()
-    listed = dict(reversed(line.split("  ")) for line in lines)
+    listed = {name: digest for digest, name in (line.split("  ") for line in lines)}
     found = {str(file.relative_to(DATA)) for file in CAMPAIGN.rglob("*") if file.is_file()}
     assert set(listed) == found
     for name, digest in listed.items():

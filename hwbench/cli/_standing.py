@@ -123,6 +123,8 @@ def report(folder: Path, /) -> Report:
     if not files:
         raise DataError(f"{folder}: holds no journal; `hwbench profile run` writes one")
     parts = tuple(part for path in files for part in _parts(path))
+    if not parts:
+        raise DataError(f"{folder}: no journal, or one in which no campaign has begun")
     return Report(parts, tuple(Drift(table) for table in drifts(entries(folder))))
 
 

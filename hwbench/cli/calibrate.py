@@ -57,6 +57,8 @@ def calibrate_command(
     hundred architectures are enough for predictions, with intervals, of all of them.
     """
     require("scipy", "fit")
+    if out.exists() and not out.is_dir():
+        raise DataError(f"--out {out} is a file; name a folder")
     known = load(bundle).bundle
     tables = _tables(journal, known.space.name, protocol)
     device = _device(name, tables, kind, label)

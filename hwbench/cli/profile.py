@@ -21,6 +21,7 @@ from hwbench.cli._output import (
     write_table,
 )
 from hwbench.cli._profile_plan import duration, plan
+from hwbench.errors import DataError
 
 if TYPE_CHECKING:
     from hwbench.profiling.campaign import Progress
@@ -76,6 +77,9 @@ def run(
     from hwbench.profiling.plan_file import read_plan
 
     asked = read_plan(plan_file)
+    budget_s = None if budget is None else units.parse(budget, "s")
+    if budget_s is not None and not budget_s > 0:
+        raise DataError(f"--budget must be above 0, got {budget}")
     campaign = Campaign(asked, out, parse_shard(shard))
     try:
         end = campaign.run(
@@ -84,7 +88,7 @@ def run(
             progress=_progress,
             allow_other_device=allow_other_device,
             retry=retry,
-            budget_s=None if budget is None else units.parse(budget, "s"),
+            budget_s=budget_s,
         )
     except KeyboardInterrupt:
         click.echo(f"\nnothing is lost but the running row; go on with: {_same()}", err=True)

@@ -20,6 +20,7 @@ import numpy as np
 
 from hwbench import metrics, spaces
 from hwbench.errors import SchemaError
+from hwbench.profiling import runtimes
 from hwbench.profiling.jobs import Job
 from hwbench.profiling.protocols import MeasuringProtocol
 from hwbench.profiling.stopping import EnergyRule, StopRule
@@ -54,7 +55,7 @@ class Plan:
     Raises:
         SchemaError: If a number makes no sense, or an architecture comes twice or is not of the
             space.
-        UnknownNameError: If the space or a metric does not exist.
+        UnknownNameError: If the space, a metric, a runtime or a network does not exist.
     """
 
     space: str
@@ -83,6 +84,11 @@ class Plan:
                 raise SchemaError(f"a plan needs one or more {name}, got none")
         if len({protocol.label for protocol in self.protocols}) < len(self.protocols):
             raise SchemaError("protocols of a plan must differ in more than their notes")
+        for protocol in self.protocols:
+            runtimes.get(protocol.runtime)
+            spaces.get(self.space).with_network(protocol.network)
+        if not isinstance(self.seed, int) or self.seed < 0:
+            raise SchemaError(f"seed of a plan is a whole number from 0 on, got {self.seed!r}")
         for name in ("passes", "anchor_every", "timeout_s"):
             if not getattr(self, name) >= (1 if name != "timeout_s" else 0.1):
                 raise SchemaError(f"{name} of a plan is positive, got {getattr(self, name)}")

@@ -8,8 +8,8 @@ from hwbench import spaces
 from hwbench.data import load_tables
 from hwbench.profiling import measuring
 from hwbench.profiling.plan import schedule
-from hwbench.profiling.plan_file import read_plan
-from tests.profiling.campaigns import Measurer, make_row, record
+from hwbench.profiling.plan_file import read_plan, to_text
+from tests.profiling.campaigns import Measurer, make_plan, make_row, record
 
 
 @pytest.fixture
@@ -161,6 +161,11 @@ def test_shards_merge(hwbench, box, measure):
         (["plan", "gpt-s", "--device", "cpu", "--metrics", "speed"], "unknown metric"),
         (["run", "none.toml", "--out", "j"], "none.toml"),
         (["run", "bad.toml", "--out", "j"], "bad.toml: plan of schema None"),
+        (["run", "seed.toml", "--out", "j"], "seed of a plan is a whole number"),
+        (["run", "runtime.toml", "--out", "j"], "unknown runtime 'tvm'"),
+        (["run", "network.toml", "--out", "j"], "unknown network 'foo'"),
+        (["run", "good.toml", "--out", "j", "--budget", "0s"], "--budget must be above 0"),
+        (["status", "good.toml"], "no campaign has begun"),
         (["status", "none"], "no such journal"),
         (["status", "."], "holds no journal"),
         (["merge", "none", "--out", "j"], "no such journal"),
@@ -169,6 +174,15 @@ def test_shards_merge(hwbench, box, measure):
 )
 def test_wrong_input_is_one_line(hwbench, box, measure, tmp_path, arguments, words):
     (tmp_path / "bad.toml").write_text("seed = 1\n")
+    good = to_text(make_plan())
+    changes = {
+        "good": ("", ""),
+        "seed": ("seed = 0", "seed = -1"),
+        "runtime": ('runtime = "torch-eager"', 'runtime = "tvm"'),
+        "network": (f'network = "{make_plan().protocols[0].network}"', 'network = "foo"'),
+    }
+    for name, change in changes.items():
+        (tmp_path / f"{name}.toml").write_text(good.replace(*change))
     done = hwbench("profile", *arguments)
     assert (done.code, done.out) == (2, "")
     assert words in done.err

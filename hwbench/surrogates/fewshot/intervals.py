@@ -134,6 +134,7 @@ def _errors(
 ) -> tuple[FloatArray, FloatArray]:
     level = x @ found.effects
     own = np.sqrt(np.einsum("nk,kl,nl->n", x, one.covariance, x))
+    own = np.sqrt(own**2 + one.scatter.own**2)
     model = (x @ one.mean - level + own * rng.standard_normal(len(x))) / level
     noise = one.scatter.scale * rng.standard_t(one.scatter.freedom, len(x))
     noise += one.scatter.scale * one.drift * rng.standard_normal(len(x))

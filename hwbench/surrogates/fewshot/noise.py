@@ -31,11 +31,14 @@ class Noise:
         scale: Scale of a Student's t, relative.
         freedom: Its degrees of freedom.
         weight: Prior weight against other beliefs.
+        own: Standard deviation of what an architecture differs by from a sum of effects, relative:
+            the same each time it is measured.
     """
 
     scale: float
     freedom: float
     weight: float = 1.0
+    own: float = 0.0
 
 
 ANY_NOISE: tuple[Noise, ...] = tuple(Noise(s, 4.0) for s in (0.001, 0.003, 0.01, 0.03, 0.1))

@@ -1,11 +1,13 @@
 """From a prior and some measurements to the effects of a new device, and what stays unknown.
 
-Gaussian process regression in the space of effects, with three things added:
+Gaussian process regression in the space of effects, with four things added:
 
 - Noise has heavy tails (Student's t, by the variational scale mixture of Tipping & Lawrence 2005):
   a card that boosted its clock for one row must not bend the whole surrogate.
 - Drift is estimated with the effects, where the order of measurement is known: a process of time
   whose size is learned, too (0 if there is none).
+- Where architectures come more than once, what each differs by from a sum of effects is told from
+  noise: its size is learned, too. Else repeats of few architectures would pass for knowledge.
 - Settings (`Setting`) are not chosen but averaged over, each weighted by the evidence for it. The
   mean over settings is still a sum over layers.
 """
@@ -13,7 +15,7 @@ Gaussian process regression in the space of effects, with three things added:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import final
 
@@ -30,6 +32,9 @@ __all__ = ["Believed", "FewShot", "fit"]
 
 _DRIFTS = (0.0, 1.0, 3.0, 10.0)
 """Standard deviation of the drift in units of the noise."""
+
+_OWN = (0.0, 0.003, 0.01, 0.03, 0.1)
+"""Standard deviation of what an architecture has of its own, relative."""
 
 _SPAN = 0.25
 """How long drift remembers, as a share of the campaign."""
@@ -166,6 +171,11 @@ class _Rows:
     architecture: Int64Array
     """`(n,)` number of the architecture of each row."""
 
+    @property
+    def same(self) -> FloatArray:
+        """Whether two rows are of one architecture, `n x n`."""
+        return np.equal.outer(self.architecture, self.architecture).astype(np.float64)
+
 
 def fit(
     prior: Prior,
@@ -205,6 +215,9 @@ def fit(
     architecture = np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)
     rows = _Rows(x, values / reference / speed, _correlation(order, len(values)), architecture)
     drifts = _DRIFTS if rows.drift is not None else (0.0,)
+    if architecture.max() + 1 < len(values):
+        own = _own(prior, rows, noises, drifts)
+        noises = [replace(one, own=own) for one in noises]
     pairs = list(product(noises, drifts))
     found = _pruned([one for s in settings for one in _infer(prior, rows, s, pairs, _FEW)])
     hopeful: dict[Setting, list[_Pair]] = {state.setting: [] for _, state in found}
@@ -217,6 +230,20 @@ def fit(
     belief /= belief[kept].sum()
     believed = tuple(_posterior(prior, rows, found[i][1], float(belief[i])) for i in kept)
     return FewShot(prior, speed, believed, codes, rows.z)
+
+
+def _own(prior: Prior, rows: _Rows, noises: Sequence[Noise], drifts: Sequence[float]) -> float:
+    """Return the size of what architectures have of their own that explains the rows best."""
+    few = prior.few_settings
+    found = [
+        (score, own)
+        for own in _OWN
+        for setting in (few[0], few[-1])
+        for score, _ in _infer(
+            prior, rows, setting, [(replace(n, own=own), d) for n, d in product(noises, drifts)], 1
+        )
+    ]
+    return max(found)[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,7 +276,7 @@ def _noise(rows: _Rows, scatter: Noise, drift: float, trust: FloatArray) -> Floa
     covariance = np.diag(1.0 / trust)
     if rows.drift is not None and drift > 0:
         covariance = covariance + drift**2 * rows.drift
-    return scatter.scale**2 * covariance
+    return scatter.scale**2 * covariance + scatter.own**2 * rows.same
 
 
 def _infer(
@@ -262,7 +289,10 @@ def _infer(
     square = np.array([scatter.scale**2 for scatter, _ in pairs])[:, None]  # (B, 1)
     freedom = np.array([scatter.freedom for scatter, _ in pairs])[:, None]
     drift = np.array([ratio**2 for _, ratio in pairs])[:, None, None] * square[..., None]
-    fixed = kernel if rows.drift is None else kernel + drift * rows.drift
+    own_square = np.array([scatter.own**2 for scatter, _ in pairs])[:, None, None]
+    fixed = kernel + own_square * rows.same
+    if rows.drift is not None:
+        fixed = fixed + drift * rows.drift
     trust = np.ones((len(pairs), n))
     for _ in range(n_rounds):
         own = square / trust

@@ -156,3 +156,28 @@ def test_devices_of_the_same_kind_weigh_more():
     known = {"a": spread(0.001 * LEVELS), "b": spread(0.1 * (LEVELS - 0.5))}
     found = noises_of(known, same=["b"])
     assert sorted(one.weight for one in found[:2]) == [0.1, 1.0]
+
+
+def test_repeats_do_not_pass_for_knowledge_of_other_architectures(made):
+    """Each architecture is off by 3 % of its own; measured four times, it is as much off."""
+    truth, prior = made
+    codes = np.repeat(draw(15), 4, axis=0)
+    rng = np.random.default_rng(8)
+    own = np.repeat(0.03 * rng.standard_normal(15), 4)
+    y = truth.predict(codes) * np.exp(own + 0.001 * rng.standard_normal(60))
+    found = fit(prior, codes, y)
+    assert found.believed[0].scatter.own in (0.01, 0.03, 0.1)
+    low, high = uncertainty_of(found, y[:, None], y).bounds(0.9)
+    assert np.all(high - low > 0.04)
+
+
+def test_leaving_out_in_closed_form_is_leaving_out(made):
+    """With one belief and normal noise, as if fitted anew without the architecture."""
+    truth, prior = made
+    codes, rng = draw(12), np.random.default_rng(9)
+    y = truth.predict(codes) * np.exp(0.01 * rng.standard_normal(12))
+    only = {"noises": (Noise(0.01, 1e6),), "settings": prior.few_settings[:1]}
+    found = fit(prior, codes, y, **only)
+    again = fit(prior, codes[1:], y[1:], **only)
+    error = np.log(y[0] / again.predictor().predict(codes[:1])[0])
+    assert found.left_out[0] == pytest.approx(error, abs=2e-4)

@@ -87,8 +87,9 @@ class Plan:
         for protocol in self.protocols:
             runtimes.get(protocol.runtime)
             spaces.get(self.space).with_network(protocol.network)
-        if not isinstance(self.seed, int) or self.seed < 0:
-            raise SchemaError(f"seed of a plan is a whole number from 0 on, got {self.seed!r}")
+        seed: object = self.seed  # a file may hold anything
+        if not isinstance(seed, int) or seed < 0:
+            raise SchemaError(f"seed of a plan is a whole number from 0 on, got {seed!r}")
         for name in ("passes", "anchor_every", "timeout_s"):
             if not getattr(self, name) >= (1 if name != "timeout_s" else 0.1):
                 raise SchemaError(f"{name} of a plan is positive, got {getattr(self, name)}")

@@ -68,8 +68,8 @@ _ALL: Final = (
         "bytes",
         "minimize",
         True,
-        "weight memory",
-        "bytes allocated after a forward pass: weights, no activations",
+        "memory",
+        "bytes: of the weights alone, or the peak of a forward pass; the protocol says which",
     ),
     Metric(
         "perplexity",

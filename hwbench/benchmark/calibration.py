@@ -44,6 +44,10 @@ _CANDIDATES: Final = 600
 STEADY: Final = "memory_bytes"
 """Does not drift: nothing of it depends on when it is measured."""
 
+_FEW: Final = "few-shot"
+"""What the report card says of cells that few measurements made."""
+
+_HEADING: Final = "\n## Calibrated from few measurements: "
 _DOUBT: Final = 0.2
 """A row trusted less than this counts as an outlier."""
 
@@ -147,7 +151,13 @@ class Calibrated:
 
 
 def calibrate(
-    bundle: Bundle, tables: Sequence[Table], device: Device, /, *, name: str | None = None
+    bundle: Bundle,
+    tables: Sequence[Table],
+    device: Device,
+    /,
+    *,
+    name: str | None = None,
+    replaces: bool = False,
 ) -> Calibrated:
     """Add a device to a benchmark from few measurements of it.
 
@@ -157,12 +167,15 @@ def calibrate(
             architecture and their order tell of drift.
         device: The new device.
         name: Name of the new benchmark; None: the old one's.
+        replaces: Forget what was calibrated before under the device's name.
 
     Raises:
         DataError: If the bundle knows the device already, a table is of another space, a metric
             comes twice, no table can be used, or one holds no positive value.
         MissingExtraError: If SciPy is not installed.
     """
+    if replaces:
+        bundle = _forget(bundle, device.name)
     _check_new(bundle, tables, device)
     learnt, skipped = [], {}
     for table in tables:
@@ -178,6 +191,25 @@ def calibrate(
     if not learnt:
         raise DataError(f"{bundle.name} knows no device with any of: {', '.join(skipped)}")
     return Calibrated(_with(bundle, device, learnt, name), tuple(learnt), skipped)
+
+
+def _forget(bundle: Bundle, device: str) -> Bundle:
+    """Return the bundle without a device that was calibrated from few measurements."""
+    few = _from_few(bundle)
+    gone = {cell.name for cell in bundle.cells if cell.name in few and cell.devices == (device,)}
+    if not gone:
+        return bundle
+    cells = bundle.card["cells"]
+    figures = cells if isinstance(cells, Mapping) else {}
+    before, _, after = bundle.card_text.partition(f"{_HEADING}{device}\n")
+    rest = after.find(_HEADING)
+    return replace(
+        bundle,
+        devices=tuple(known for known in bundle.devices if known.name != device),
+        cells=tuple(cell for cell in bundle.cells if cell.name not in gone),
+        card={**bundle.card, "cells": {k: v for k, v in figures.items() if k not in gone}},
+        card_text=before + (after[rest:] if rest >= 0 else ""),
+    )
 
 
 def _check_new(bundle: Bundle, tables: Sequence[Table], device: Device) -> None:
@@ -219,7 +251,7 @@ def _learn(
 def _with(bundle: Bundle, device: Device, learnt: Sequence[Learnt], name: str | None) -> Bundle:
     given = bundle.card.get("cells")
     figures = dict(given) if isinstance(given, Mapping) else {}
-    lines = [f"\n## Calibrated from few measurements: {device.name}\n"]
+    lines = [f"{_HEADING}{device.name}\n"]
     for one in learnt:
         figures[one.cell.name] = _figures(one)
         error = "-" if one.held_out is None else f"{100 * one.held_out.mape:.2g} %"
@@ -241,7 +273,7 @@ def _figures(one: Learnt) -> dict[str, object]:
     assert one.cell.uncertainty is not None
     figures: dict[str, object] = {
         "n": one.rows,
-        "chosen": "few-shot",
+        "chosen": _FEW,
         "parts": dict(one.cell.uncertainty.parts),
     }
     if one.held_out is not None:
@@ -272,16 +304,28 @@ def prior_of(
         measured: What was measured on the new device.
     """
     kinds = {device.name: device.kind for device in bundle.devices}
+    few = _from_few(bundle)
     known: dict[str, Predictor] = {}
     same = set()
     for cell in bundle.cells:
         devices = [device for device in cell.devices or () if device != without]
-        if cell.metric != metric or not devices:
+        if cell.metric != metric or not devices or cell.name in few:
             continue
         known[cell.name] = _known(cell, bundle.space, measured)
         if kind is None or any(kinds[device] == kind for device in devices):
             same.add(cell.name)
     return Prior.of(bundle.space, known, same=same or None) if known else None
+
+
+def _from_few(bundle: Bundle) -> set[str]:
+    """Name the cells that few measurements made: what they say is mostly the others' prior."""
+    cells = bundle.card.get("cells")
+    figures = cells if isinstance(cells, Mapping) else {}
+    return {
+        str(name)
+        for name, one in figures.items()
+        if isinstance(one, Mapping) and one.get("chosen") == _FEW
+    }
 
 
 def _known(cell: Cell, space: Space, measured: Measured | None) -> Predictor:
@@ -309,10 +353,10 @@ def noises_for(
         without: A device to leave out.
     """
     kinds = {device.name: device.kind for device in bundle.devices}
-    known, same = {}, set()
+    known, same, few = {}, set(), _from_few(bundle)
     for cell in bundle.cells:
         devices = [device for device in cell.devices or () if device != without]
-        if cell.metric != metric or not devices or cell.uncertainty is None:
+        if cell.metric != metric or not devices or cell.name in few or cell.uncertainty is None:
             continue
         known[cell.name] = cell.uncertainty
         if kind is None or any(kinds[device] == kind for device in devices):

@@ -39,6 +39,7 @@ __all__ = ["calibrate_command"]
 )
 @click.option("--label", help="How people know it.  [default: its name]")
 @click.option("--protocol", help="Only tables of this protocol.")
+@click.option("--replace", is_flag=True, help="Forget what was calibrated before by this name.")
 @json_option
 def calibrate_command(
     bundle: str,
@@ -48,6 +49,7 @@ def calibrate_command(
     kind: str | None,
     label: str | None,
     protocol: str | None,
+    replace: bool,
     as_json: bool,
 ) -> None:
     """Add a device to a benchmark from few measurements of it.
@@ -62,7 +64,7 @@ def calibrate_command(
     known = load(bundle).bundle
     tables = _tables(journal, known.space.name, protocol)
     device = _device(name, tables, kind, label)
-    found = calibrate(known, tables, device)
+    found = calibrate(known, tables, device, replaces=replace)
     digest = save(found.bundle, out)
     rows = [_row(one, _verdict(tables, one)) for one in found.learnt]
     if as_json:

@@ -211,10 +211,13 @@ def _legend(
     """Say what the numbers are: the level of the intervals, and the batch of each metric."""
     asked = None if names is None else {metrics.get(name).name for name in names}
     batches: dict[str, dict[int, dict[str, None]]] = {}  # label -> batch -> kinds of device
+    weights: list[str] = []
     for device in places or ():
         for name in bench.metrics(device):
             cell = bench.cell(name, device)
             size = cell.protocol.batch_size
+            if name == "memory_bytes" and size is None and name in (asked or [name]):
+                weights = ["memory of the weights alone"]
             if cell.exact or cell.devices is None or size is None or name not in (asked or [name]):
                 continue
             sizes = batches.setdefault(metrics.get(name).label, {})
@@ -223,7 +226,7 @@ def _legend(
     where = "" if visit == "new" else " in visits that were measured"
     note = f"{interval * 100:g} % intervals{where}"
     more = f"`hwbench card {bench.name}` says how it was measured"
-    return "; ".join([note, *said, more])
+    return "; ".join([note, *said, *weights, more])
 
 
 def _sizes(sizes: Mapping[int, Mapping[str, None]]) -> str:

@@ -26,7 +26,7 @@ BOX = Device("box", "My box", "gpu", "bf16")
 def slower():
     """The first GPU as far as the place of layers plays no part (it does for the made-up ones)."""
     basis, codes = Basis.of(BUNDLE.space), BUNDLE.space.sample_codes(500, np.random.default_rng(9))
-    times = 1.7 * BUNDLE.cell("latency_s", "gpu-one").model.predict(codes)
+    times = 1.7 * BUNDLE.cell("latency_s", "gpu-one").model.predict(codes)  # type: ignore[call-arg]
     effects = np.linalg.lstsq(basis.features(codes), times, rcond=None)[0]
     return basis.predictor(effects)
 
@@ -51,7 +51,7 @@ def test_a_calibrated_device_is_saved_loaded_and_queried(tmp_path):
     assert [d.name for d in bench.bundle.devices][-1] == "box"
     codes = BUNDLE.space.sample_codes(100, np.random.default_rng(5))
     truth = SLOWER.predict(codes)
-    predicted = bench.bundle.cell("latency_s", "box").model.predict(codes)
+    predicted = bench.bundle.cell("latency_s", "box").model.predict(codes)  # type: ignore[call-arg]
     assert np.abs(predicted / truth - 1.0).mean() < 0.01
     (learnt,) = found.learnt
     assert learnt.rows == 60
@@ -133,3 +133,21 @@ def test_peak_memory_is_a_line_through_the_closed_form():
     prior = prior_of(bundle, "memory_bytes", kind="cpu", measured=data)
     error = fit(prior, codes, y).predictor().predict(new) / peak(new) - 1.0
     assert np.abs(error).max() < 1e-3
+
+
+def test_a_device_is_replaced_as_if_it_had_never_been_there():
+    once = calibrate(BUNDLE, [measured(n=20)], BOX).bundle
+    other = Device("other", "Another", "gpu", "bf16")
+    both = calibrate(once, [measured(n=20, seed=3)], other).bundle
+    with pytest.raises(DataError, match="has a device box already"):
+        calibrate(both, [measured(n=20)], BOX)
+    again = calibrate(both, [measured(n=20)], BOX, replaces=True).bundle
+    assert [d.name for d in again.devices] == [d.name for d in both.devices if d != BOX] + ["box"]
+    assert again.card_text.count(": box\n") == both.card_text.count(": other\n") == 1
+    # Devices that came from few measurements are no prior: the same box again.
+    codes = BUNDLE.space.sample_codes(50, np.random.default_rng(7))
+    first, second = [
+        bundle.cell("latency_s", "box").model.predict(codes)  # type: ignore[call-arg]
+        for bundle in (once, again)
+    ]
+    np.testing.assert_array_equal(first, second)

@@ -16,7 +16,7 @@ def journal(tmp_path):
     def write(device="gpu-1234", space="gpt-s"):
         bundle = load(space).bundle
         codes = bundle.space.sample_codes(12, np.random.default_rng(0))
-        values = 2.0 * bundle.cell("latency_s", "h100").model.predict(codes)
+        values = 2.0 * bundle.cell("latency_s", "h100").model.predict(codes)  # type: ignore[call-arg]
         place = np.arange(12)
         table = Table(
             space,

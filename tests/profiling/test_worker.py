@@ -66,7 +66,8 @@ def test_the_meter_is_closed_while_iterations_are_timed(monkeypatch):
     row = worker.measure_here(job, box)
     assert (row["status"], row["reason"]) == ("ok", "")
     timed = len(row["latency"]["warmup_s"]) + len(row["latency"]["samples_s"])
-    windowed = row["energy"]["windows"][0]["iterations"]
+    energy = dict(row["energy"])
+    windowed = energy["windows"][0]["iterations"]
     assert seen.runs == ["closed"] * timed + ["open"] * windowed
     assert box.opened == ["open", "closed"] * 2
-    assert row["energy"]["idle"]["power_w"] == pytest.approx(10.0)
+    assert energy["idle"]["power_w"] == pytest.approx(10.0)

@@ -234,5 +234,6 @@ def _failure(path: Path, error: OSError, *, rows: int | None = None) -> JournalE
         cure = "free some space and run the same command again"
         return JournalError(f"{path}: the disk is full or a size limit is reached{safe}; {cure}")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return JournalError(f"{path}: may not be written ({error.strerror}){safe}; name another folder")
+        why = f"may not be written ({error.strerror}){safe}; name another folder"
+        return JournalError(f"{path}: {why}")
     return JournalError(f"{path}: {error.strerror or error}{safe}")

@@ -1,20 +1,24 @@
 """`hwbench calibrate`: add a device to a benchmark from few measurements of it."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import click
 import numpy as np
 
 from hwbench.benchmark import load, save
 from hwbench.benchmark.bundle import Device, DeviceKind
-from hwbench.benchmark.calibration import STEADY, Learnt, calibrate
 from hwbench.cli._output import Column, command, json_option, write_json, write_table
 from hwbench.data import Table
 from hwbench.data import journal as journals
 from hwbench.errors import DataError, require
 from hwbench.profiling.drift_session import estimate
+
+if TYPE_CHECKING:
+    from hwbench.benchmark.calibration import Learnt
 
 __all__ = ["calibrate_command"]
 
@@ -58,7 +62,9 @@ def calibrate_command(
     what `hwbench profile run` or `hwbench profile compact` wrote, or a folder of tables. Ten to a
     hundred architectures are enough for predictions, with intervals, of all of them.
     """
-    require("scipy", "fit")
+    require("sklearn", "fit")
+    from hwbench.benchmark.calibration import calibrate
+
     if out.exists() and not out.is_dir():
         raise DataError(f"--out {out} is a file; name a folder")
     known = load(bundle).bundle
@@ -116,6 +122,8 @@ def _device(name: str, tables: Sequence[Table], kind: str | None, label: str | N
 
 def _verdict(tables: Sequence[Table], one: Learnt) -> str | None:
     """Judge the session by architectures that were measured more than once; memory needs none."""
+    from hwbench.benchmark.calibration import STEADY
+
     if one.cell.metric == STEADY:
         return None
     table = next(table for table in tables if table.metric == one.cell.metric)

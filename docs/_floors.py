@@ -25,7 +25,8 @@ FLOORS = {
     "benchmark": 6,
     "search": 7,
     "report": 8,
-    "cli": 9,
+    "pipeline": 9,
+    "cli": 10,
 }
 
 PURPOSES = {
@@ -43,6 +44,7 @@ PURPOSES = {
     "benchmark": "queries, bundles",
     "search": "problems, methods, studies",
     "report": "plots and pages",
+    "pipeline": "the whole way, from measuring to a searched benchmark",
     "cli": "one thin file a command",
 }
 

@@ -102,7 +102,7 @@ def plan(
     BUNDLE is a benchmark whose devices tell which architectures are worth measuring, or a space.
     Writes a plan file that `hwbench profile run` follows; read it, and edit it as you like.
     """
-    from hwbench.cli._plan_making import Asked, make
+    from hwbench.benchmark.campaign_plan import Asked, make
     from hwbench.data.files import write_text
     from hwbench.profiling.devices import open_device
     from hwbench.profiling.measuring import measure

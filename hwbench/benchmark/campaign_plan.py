@@ -10,8 +10,8 @@ import numpy as np
 
 from hwbench import metrics, spaces
 from hwbench.arrays import Codes, FloatArray
-from hwbench.benchmark import load, names
 from hwbench.benchmark.bundle import Bundle
+from hwbench.benchmark.loading import load, names
 from hwbench.errors import DataError, UnknownNameError
 from hwbench.profiling import protocols
 from hwbench.profiling.campaign import Measure

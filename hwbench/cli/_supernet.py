@@ -1,29 +1,24 @@
-"""What `hwbench supernet` shares between its commands: beginning a run, and what is printed."""
+"""What `hwbench supernet` shares between its commands: what they need, and what is printed."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from hwbench.cli._output import write_fields, write_json
-from hwbench.errors import DataError, require
+from hwbench.errors import require
 
 if TYPE_CHECKING:
-    from hwbench.data.text import TokenizerKind
     from hwbench.supernet.quality_files import Evaluated
-    from hwbench.supernet.runs import PenaltyChoice, RunCard
-    from hwbench.supernet.training import Processes, Progress, TrainingConfig, TrainingResult
+    from hwbench.supernet.training import Progress, TrainingResult
 
 __all__ = [
-    "Asked",
-    "make_card",
     "require_torch",
     "show_count",
-    "train_run",
+    "show_progress",
     "write_qualities",
     "write_result",
 ]
@@ -39,87 +34,7 @@ def require_torch() -> None:
     require("safetensors", "train")
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What a person asks to be trained; names as on the command line."""
-
-    space: str
-    method: str
-    distribution: str
-    order: int
-    text: str
-    vocab_size: int | None
-    tokenizer: TokenizerKind
-    penalty: PenaltyChoice | None
-
-
-def make_card(asked: Asked, config: TrainingConfig, own: Processes) -> RunCard:
-    """Prepare the text and say what is to be trained on what.
-
-    Raises:
-        DataError: If there is no such text, or the network does not see so many tokens at once.
-    """
-    from hwbench import spaces
-    from hwbench.data.text import prepare
-    from hwbench.spaces.gpt import network_of
-    from hwbench.supernet.runs import RunCard, TextChoice
-
-    space = spaces.get(asked.space)
-    if "supernet" in space.networks:
-        space = space.with_network("supernet")
-    network = network_of(space)
-    if config.context > network.context:
-        raise DataError(
-            f"{space.name} sees at most {network.context} tokens at once, got {config.context}"
-        )
-    size = min(asked.vocab_size or network.vocab_size, network.vocab_size)
-    if own.first:  # the others find it in the cache
-        prepare(asked.text, vocab_size=size, tokenizer=asked.tokenizer)
-    own.wait()
-    corpus = prepare(asked.text, vocab_size=size, tokenizer=asked.tokenizer)
-    kept = TextChoice(asked.text, size, asked.tokenizer, corpus.key, str(corpus.folder.resolve()))
-    return RunCard(
-        space=space.name,
-        network=space.network,
-        method=asked.method,
-        text=kept,
-        training=config,
-        distribution=asked.distribution,
-        order=asked.order,
-        penalty=asked.penalty,
-    )
-
-
-def train_run(card: RunCard, out: Path, own: Processes) -> TrainingResult:
-    """Begin a run in a folder, or go on with the one that is there.
-
-    Raises:
-        DataError: If the folder holds another run.
-    """
-    from hwbench.supernet.runs import RUN, RunCard
-    from hwbench.supernet.training import train
-
-    if (out / RUN).is_file():
-        _same(RunCard.load(out), card, out)
-    corpus, strategy = card.text.corpus(), card.strategy()
-    if own.first:
-        card.save(out)
-        (out / "tokenizer.json").write_text(corpus.tokenizer.to_json(), encoding="utf-8")
-    network = card.supernet(own.device)
-    report = _progress if own.first else None
-    return train(network, strategy, corpus, card.training, out, processes=own, report=report)
-
-
-def _same(old: RunCard, new: RunCard, out: Path) -> None:
-    """Refuse to mix two runs in one folder; what the training loop compares is left to it."""
-    plain = [replace(c, training=new.training, text=new.text, versions={}) for c in (old, new)]
-    if plain[0] != plain[1]:
-        raise DataError(
-            f"{out} holds another run ({old.space}, {old.method}): remove it or take another folder"
-        )
-
-
-def _progress(progress: Progress) -> None:
+def show_progress(progress: Progress) -> None:
     """Write one line; on a terminal it is overwritten, except where validation was looked at."""
     if sys.stderr.isatty():
         click.echo(f"\r\x1b[K{progress}", nl=bool(progress.validation), err=True)

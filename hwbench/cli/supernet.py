@@ -9,11 +9,9 @@ import click
 
 from hwbench.cli._output import command, json_option
 from hwbench.cli._supernet import (
-    Asked,
-    make_card,
     require_torch,
     show_count,
-    train_run,
+    show_progress,
     write_qualities,
     write_result,
 )
@@ -23,7 +21,7 @@ from hwbench.cli._supernet_search import search
 if TYPE_CHECKING:
     from typing import Literal
 
-    from hwbench.data.text import TokenizerKind
+    from hwbench.data.text import Part, TokenizerKind
     from hwbench.supernet.running import Precision
 
 __all__ = ["supernet"]
@@ -147,6 +145,7 @@ def train(
     """
     require_torch()
     from hwbench.supernet.runs import PenaltyChoice
+    from hwbench.supernet.starting import Asked, make_card, train_run
     from hwbench.supernet.training import preset, processes
 
     if penalty is None and limit is not None:
@@ -158,7 +157,7 @@ def train(
     with processes(device) as own:
         kind = cast("TokenizerKind", tokenizer)
         asked = Asked(space_name, method, distribution, order, text, vocab_size, kind, paid)
-        result = train_run(make_card(asked, config, own), out, own)
+        result = train_run(make_card(asked, config, own), out, own, report=show_progress)
     if own.first:
         write_result(result, out, as_json=as_json)
 
@@ -219,38 +218,24 @@ def evaluate(
     again: finished subnets are kept in a journal beside the file.
     """
     require_torch()
-    from hwbench.supernet.evaluation import evaluate_many, plan
-    from hwbench.supernet.quality_files import Evaluated, write_parquet, write_tables
+    from hwbench.supernet.quality_files import evaluate_run, write_parquet, write_tables
     from hwbench.supernet.runs import open_run
     from hwbench.supernet.training import processes
 
     target = out or folder / "quality.parquet"
-    kind = cast("Precision", precision)
+    journal = target.with_name(f"{target.name}.journal.jsonl")
     with processes(device) as own:
         run = open_run(folder, device=own.device)
-    context = run.card.training.context
-    windows = run.corpus().windows("test" if part == "test" else "validation", context=context)
-    archs = plan(run.space, n, seed=seed)
-    journal = target.with_name(f"{target.name}.journal.jsonl")
-    text = windows.rows(rows)
-    qualities = evaluate_many(
-        run.network,
-        archs,
-        text,
+    found = evaluate_run(
+        run,
+        n=n,
+        part=cast("Part", part),
+        rows=rows,
+        seed=seed,
         journal=journal,
-        subject=run.subject,
         batch_size=batch_size,
-        precision=kind,
+        precision=cast("Precision", precision),
         progress=show_count,
-    )
-    found = Evaluated(
-        space=run.space,
-        archs=archs,
-        qualities=qualities,
-        params=[run.network.count(arch) for arch in archs],
-        context=context,
-        precision=precision,
-        about={"run": str(folder), "checkpoint": run.subject, "part": part, "rows": len(text)},
     )
     write_parquet(found, target)
     written = [] if tables is None else write_tables(found, tables)

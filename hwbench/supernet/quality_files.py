@@ -1,9 +1,13 @@
-"""Qualities of subnets as files: one Parquet file for people, tables for `hwbench fit`."""
+"""Evaluate many subnets of a run, and write what was found as files.
+
+`evaluate_run` evaluates; `write_parquet` writes one file for people, `write_tables` what
+`hwbench fit` reads.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +17,14 @@ import numpy as np
 from hwbench import __version__
 from hwbench.data import Protocol, Table, table_path
 from hwbench.data.files import atomic_path
+from hwbench.data.text import Part
 from hwbench.errors import require
 from hwbench.spaces import Architecture, Space
-from hwbench.supernet.evaluation import Quality
+from hwbench.supernet.evaluation import Quality, evaluate_many, plan
+from hwbench.supernet.running import Precision
+from hwbench.supernet.runs import SupernetRun
 
-__all__ = ["Evaluated", "write_parquet", "write_tables"]
+__all__ = ["Evaluated", "evaluate_run", "write_parquet", "write_tables"]
 
 _METRICS = ("perplexity", "accuracy")
 
@@ -47,6 +54,65 @@ class Evaluated:
     def column(self, metric: str, /) -> list[float]:
         """Return one number of each quality."""
         return [float(getattr(q, metric)) for q in self.qualities]
+
+
+def evaluate_run(
+    run: SupernetRun,
+    /,
+    *,
+    n: int,
+    part: Part,
+    rows: int,
+    seed: int,
+    journal: Path | None,
+    batch_size: int | None = None,
+    precision: Precision = "fp32",
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluated:
+    """Evaluate many subnets of a trained supernet with the weights they inherit.
+
+    Args:
+        run: The supernet.
+        n: How many subnets: the two ends, then distinct ones drawn per choice.
+        part: Which text.
+        rows: How many sequences of it.
+        seed: Of the draws.
+        journal: Where finished subnets are kept, so that the same call goes on where it stopped.
+        batch_size: Sequences at once.
+        precision: Number format.
+        progress: Called with how many are done and how many there are.
+
+    Raises:
+        DataError: If the text is gone or has changed.
+        SchemaError: If the journal belongs to other weights or another text.
+    """
+    context = run.card.training.context
+    text = run.corpus().windows(part, context=context).rows(rows)
+    archs = plan(run.space, n, seed=seed)
+    qualities = evaluate_many(
+        run.network,
+        archs,
+        text,
+        journal=journal,
+        subject=run.subject,
+        batch_size=batch_size,
+        precision=precision,
+        progress=progress,
+    )
+    return Evaluated(
+        space=run.space,
+        archs=archs,
+        qualities=qualities,
+        params=[run.network.count(arch) for arch in archs],
+        context=context,
+        precision=precision,
+        about={
+            "run": str(run.folder),
+            "checkpoint": run.subject,
+            "part": part,
+            "rows": len(text),
+        },
+    )
 
 
 def write_parquet(found: Evaluated, path: Path, /) -> None:

@@ -1,35 +1,19 @@
 """`hwbench fit`: from tables to a bundle with its report card."""
 
-import logging
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
-import numpy as np
 
-from hwbench import metrics, spaces
-from hwbench.benchmark import save
-from hwbench.benchmark.build import Fitted, build_bundle, cell_name, check_about
+from hwbench import metrics
+from hwbench.benchmark import Bundle, save
+from hwbench.benchmark.build import Fitted, cell_name
 from hwbench.cli._output import Column, command, json_option, write_json, write_table
 from hwbench.data import Table, load_tables
-from hwbench.errors import DataError, HwbenchError, UnknownNameError, require
-from hwbench.processes import unordered
+from hwbench.errors import DataError, UnknownNameError, require
 
 __all__ = ["fit"]
-
-_LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class _Task:
-    """One cell to fit, as a worker process needs it."""
-
-    table: Table
-    recipe: Path
-    rivals: bool
-    store: Path
 
 
 @command(
@@ -78,12 +62,14 @@ def fit(
     """
     require("sklearn", "fit")
     require("scipy", "fit")
+    from hwbench.benchmark.fitting import bundles_of, fit_tables
+
     found = _wanted(tables, recipe, names, devices, chosen)
-    _check(found, recipe, name)
+    _check_one(name, found)
     store = out.with_name(out.name + ".cells")
-    tasks = [_Task(table, recipe, rivals, store) for table in found]
-    fitted = _run(tasks, jobs or os.cpu_count() or 1)
-    written = _write(fitted, recipe, out, name)
+    jobs = jobs or os.cpu_count() or 1
+    fitted = fit_tables(found, recipe, store=store, rivals=rivals, jobs=jobs, progress=_tell)
+    written = _write(bundles_of(fitted, recipe, name=name), out)
     for path in sorted(store.glob("*.npz")):
         path.unlink()
     if store.exists() and not any(store.iterdir()):
@@ -135,81 +121,24 @@ def _check_names(kind: str, asked: Sequence[str], there: Sequence[str]) -> None:
             raise UnknownNameError.of(kind, name, dict.fromkeys(there))
 
 
-def _check(found: Sequence[Table], recipe: Path, name: str | None) -> None:
-    """Find what would stop the writing of bundles, before the cells are fitted."""
-    from hwbench.surrogates.fitting import read_recipe
-
-    about, by_space = read_recipe(recipe).bundle, _by_space(found)
-    if name is not None and len(by_space) > 1:
-        raise DataError(f"--name needs one space, the tables hold {', '.join(by_space)}")
-    for tables in by_space.values():
-        check_about(tables, about)
+def _check_one(name: str | None, found: Sequence[Table]) -> None:
+    """Check that one bundle comes out, if it is to have a name."""
+    there = dict.fromkeys(table.space for table in found)
+    if name is not None and len(there) > 1:
+        raise DataError(f"--name needs one space, the tables hold {', '.join(there)}")
 
 
-def _by_space(tables: Sequence[Table]) -> dict[str, list[Table]]:
-    names = dict.fromkeys(table.space for table in tables)
-    return {name: [table for table in tables if table.space == name] for name in names}
+def _tell(done: int, total: int, one: Fitted) -> None:
+    label = f"{one.table.space} {cell_name(one.table)}"
+    click.echo(f"[{done}/{total}] {label}: {_headline(one)}", err=True)
 
 
-def _run(tasks: Sequence[_Task], jobs: int) -> list[Fitted]:
-    """Fit all cells in `jobs` processes of one thread each, largest first, with progress on stderr.
-
-    Ctrl-C, or an error in one cell, ends the other processes at once.
-    """
-    order = sorted(range(len(tasks)), key=lambda i: -tasks[i].table.codes.size)
-    done: dict[int, Fitted] = {}
-    for number, one in _fitted([tasks[i] for i in order], jobs):
-        done[order[number]] = one
-        label = f"{one.table.space} {cell_name(one.table)}"
-        click.echo(f"[{len(done)}/{len(tasks)}] {label}: {_headline(one)}", err=True)
-    return [done[i] for i in range(len(tasks))]
-
-
-def _fitted(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[int, Fitted]]:
-    """Yield the number of a task and what came of it; a single job works in this process."""
-    if jobs == 1:
-        yield from ((i, _fit(task)) for i, task in enumerate(tasks))
-        return
-    yield from unordered(_fit, [(task,) for task in tasks], jobs=jobs)
-
-
-def _fit(task: _Task) -> Fitted:
-    """Fit one cell, or take it from the store."""
-    from hwbench.surrogates.fitting import Measured, fit_cell, read_recipe
-    from hwbench.surrogates.fitting.store import fingerprint, load_cell, save_cell
-
-    recipe = read_recipe(task.recipe)
-    if not task.rivals:
-        recipe = recipe.without_rivals()
-    table, space = task.table, spaces.get(task.table.space)
-    plan = recipe.plan(table.metric, table.space)
-    assert plan is not None  # _wanted left the others out
-    key = fingerprint(table, plan, recipe)
-    path = task.store / f"{table.space}.{cell_name(table)}.{table.protocol.name}.npz"
-    cell = load_cell(path, key, space)
-    if cell is None:
-        try:
-            cell = fit_cell(Measured.of(table, space), plan, recipe)
-        except HwbenchError as error:
-            raise DataError(f"{table.space} {cell_name(table)}: {error}") from error
-        save_cell(path, key, cell)
-    empty = table.select(np.arange(0))  # what a bundle needs of a table is its description
-    return Fitted(empty, cell.predictor, cell.uncertainty, cell.figures)
-
-
-def _write(fitted: Sequence[Fitted], recipe: Path, out: Path, name: str | None) -> list[Path]:
+def _write(bundles: Mapping[str, Bundle], out: Path) -> list[Path]:
     """Write one bundle a space."""
-    from hwbench.surrogates.fitting import read_recipe
-
-    about = read_recipe(recipe).bundle
-    found = list(dict.fromkeys(one.table.space for one in fitted))
-    written = []
-    for space in found:
-        cells = [one for one in fitted if one.table.space == space]
-        folder = out / space if len(found) > 1 else out
-        save(build_bundle(name or space, spaces.get(space), cells, about), folder)
-        written.append(folder)
-    return written
+    folders = {space: out / space if len(bundles) > 1 else out for space in bundles}
+    for space, bundle in bundles.items():
+        save(bundle, folders[space])
+    return list(folders.values())
 
 
 def _row(one: Fitted) -> dict[str, object]:

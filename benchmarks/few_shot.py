@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from hwbench.benchmark.bundle import Bundle
-from hwbench.benchmark.calibration import noises_for, prior_of
+from hwbench.benchmark.known_devices import noises_for, prior_of
 from hwbench.benchmark.loading import SHIPPED, load_bundle
 from hwbench.data import Table, load_tables
 from hwbench.surrogates.fewshot.design import choose

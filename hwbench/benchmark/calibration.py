@@ -15,37 +15,23 @@ import numpy as np
 from hwbench import metrics as metric_names
 from hwbench.arrays import Codes, FloatArray
 from hwbench.benchmark.bundle import Bundle, Cell, Device, DeviceKind
-from hwbench.benchmark.closed_forms import ClosedForm, tabulate
+from hwbench.benchmark.known_devices import FEW, card_cells, from_few, noises_for, prior_of
 from hwbench.data.table import Table
-from hwbench.errors import DataError, require
-from hwbench.spaces import Space
+from hwbench.errors import DataError
 from hwbench.surrogates.fewshot.design import choose
 from hwbench.surrogates.fewshot.intervals import HeldOut, leave_out, uncertainty_of
-from hwbench.surrogates.fewshot.noise import Noise, noises_of
+from hwbench.surrogates.fewshot.noise import Noise
 from hwbench.surrogates.fewshot.posterior import fit
 from hwbench.surrogates.fewshot.prior import Prior
 from hwbench.surrogates.fitting.measured import Measured
-from hwbench.surrogates.predictor import Predictor
 
-__all__ = [
-    "STEADY",
-    "Calibrated",
-    "Design",
-    "Learnt",
-    "calibrate",
-    "design",
-    "noises_for",
-    "prior_of",
-]
+__all__ = ["STEADY", "Calibrated", "Design", "Learnt", "calibrate", "design"]
 
 _CANDIDATES: Final = 600
 """Architectures that a design chooses from, drawn uniformly per choice."""
 
 STEADY: Final = "memory_bytes"
 """Does not drift: nothing of it depends on when it is measured."""
-
-_FEW: Final = "few-shot"
-"""What the report card says of cells that few measurements made."""
 
 _HEADING: Final = "\n## Calibrated from few measurements: "
 _DOUBT: Final = 0.2
@@ -195,19 +181,18 @@ def calibrate(
 
 def _forget(bundle: Bundle, device: str) -> Bundle:
     """Return the bundle without a device that was calibrated from few measurements."""
-    few = _from_few(bundle)
+    few = from_few(bundle)
     gone = {cell.name for cell in bundle.cells if cell.name in few and cell.devices == (device,)}
     if not gone:
         return bundle
-    cells = bundle.card["cells"]
-    figures = cells if isinstance(cells, Mapping) else {}
+    figures = {name: one for name, one in card_cells(bundle).items() if name not in gone}
     before, _, after = bundle.card_text.partition(f"{_HEADING}{device}\n")
     rest = after.find(_HEADING)
     return replace(
         bundle,
         devices=tuple(known for known in bundle.devices if known.name != device),
         cells=tuple(cell for cell in bundle.cells if cell.name not in gone),
-        card={**bundle.card, "cells": {k: v for k, v in figures.items() if k not in gone}},
+        card={**bundle.card, "cells": figures},
         card_text=before + (after[rest:] if rest >= 0 else ""),
     )
 
@@ -249,8 +234,7 @@ def _learn(
 
 
 def _with(bundle: Bundle, device: Device, learnt: Sequence[Learnt], name: str | None) -> Bundle:
-    given = bundle.card.get("cells")
-    figures = dict(given) if isinstance(given, Mapping) else {}
+    figures = card_cells(bundle)
     lines = [f"{_HEADING}{device.name}\n"]
     for one in learnt:
         figures[one.cell.name] = _figures(one)
@@ -273,95 +257,13 @@ def _figures(one: Learnt) -> dict[str, object]:
     assert one.cell.uncertainty is not None
     figures: dict[str, object] = {
         "n": one.rows,
-        "chosen": _FEW,
+        "chosen": FEW,
         "parts": dict(one.cell.uncertainty.parts),
     }
     if one.held_out is not None:
-        figures["architectures"] = {"few-shot": {"mape": one.held_out.mape}}
+        figures["architectures"] = {FEW: {"mape": one.held_out.mape}}
         figures["calibration"] = {"coverage_90": one.held_out.inside}
     return figures
-
-
-def prior_of(
-    bundle: Bundle,
-    metric: str,
-    /,
-    *,
-    kind: DeviceKind | None,
-    without: str | None = None,
-    measured: Measured | None = None,
-) -> Prior | None:
-    """Return what the devices of a bundle say of a metric; None if they say nothing.
-
-    What a closed form counts (the bytes of the weights) is a part of what is measured (the peak of
-    a process): with measurements, it enters as the line through them.
-
-    Args:
-        bundle: The bundle.
-        metric: Exact name of the metric.
-        kind: Kind of the new device; None: all devices count alike.
-        without: A device to leave out.
-        measured: What was measured on the new device.
-    """
-    kinds = {device.name: device.kind for device in bundle.devices}
-    few = _from_few(bundle)
-    known: dict[str, Predictor] = {}
-    same = set()
-    for cell in bundle.cells:
-        devices = [device for device in cell.devices or () if device != without]
-        if cell.metric != metric or not devices or cell.name in few:
-            continue
-        known[cell.name] = _known(cell, bundle.space, measured)
-        if kind is None or any(kinds[device] == kind for device in devices):
-            same.add(cell.name)
-    return Prior.of(bundle.space, known, same=same or None) if known else None
-
-
-def _from_few(bundle: Bundle) -> set[str]:
-    """Name the cells that few measurements made: what they say is mostly the others' prior."""
-    cells = bundle.card.get("cells")
-    figures = cells if isinstance(cells, Mapping) else {}
-    return {
-        str(name)
-        for name, one in figures.items()
-        if isinstance(one, Mapping) and one.get("chosen") == _FEW
-    }
-
-
-def _known(cell: Cell, space: Space, measured: Measured | None) -> Predictor:
-    if not isinstance(cell.model, ClosedForm):
-        return cell.model
-    table = tabulate(cell.model, space)
-    if measured is None:
-        return table
-    # Least squares of relative errors; neither part of the sum can be negative.
-    parts = np.stack([np.ones(len(measured)), table.predict(measured.codes)], axis=1)
-    nnls = require("scipy.optimize", "fit").nnls
-    fixed, slope = nnls(parts / measured.y[:, None], np.ones(len(measured)))[0]
-    return replace(table, base=fixed + slope * table.base, unary=slope * table.unary)
-
-
-def noises_for(
-    bundle: Bundle, metric: str, /, *, kind: DeviceKind | None, without: str | None = None
-) -> tuple[Noise, ...]:
-    """Return how measurements of a metric may scatter, learned from a bundle's devices.
-
-    Args:
-        bundle: The bundle.
-        metric: Exact name of the metric.
-        kind: Kind of the new device; None: all devices count alike.
-        without: A device to leave out.
-    """
-    kinds = {device.name: device.kind for device in bundle.devices}
-    known, same, few = {}, set(), _from_few(bundle)
-    for cell in bundle.cells:
-        devices = [device for device in cell.devices or () if device != without]
-        if cell.metric != metric or not devices or cell.name in few or cell.uncertainty is None:
-            continue
-        known[cell.name] = cell.uncertainty
-        if kind is None or any(kinds[device] == kind for device in devices):
-            same.add(cell.name)
-    return noises_of(known, same=same or None)
 
 
 def _note(n: int, expected: Mapping[str, float]) -> str:

@@ -7,8 +7,7 @@ import pytest
 
 from hwbench.benchmark import load, save
 from hwbench.benchmark.bundle import Device
-from hwbench.benchmark.calibration import calibrate, design, prior_of
-from hwbench.benchmark.closed_forms import CLOSED_FORMS
+from hwbench.benchmark.calibration import calibrate, design
 from hwbench.data.table import Table
 from hwbench.errors import DataError, UnknownNameError
 from hwbench.surrogates.fewshot.basis import Basis
@@ -112,27 +111,6 @@ def test_a_design_needs_a_known_metric_and_a_price():
         design(BARE, ["energy_j"], 3, rng=rng)
     with pytest.raises(DataError, match="seconds_of"):
         design(BUNDLE, ["latency_s"], 3, rng=rng, budget_s=1.0)
-
-
-def test_a_device_left_out_plays_no_part():
-    whole = prior_of(BUNDLE, "latency_s", kind="gpu")
-    less = prior_of(BUNDLE, "latency_s", kind="gpu", without="gpu-two")
-    assert set(whole.names) - set(less.names) == {"latency_s.gpu-two"}
-
-
-def test_peak_memory_is_a_line_through_the_closed_form():
-    bundle = load("gpt-s").bundle
-    codes, new = (bundle.space.sample_codes(n, np.random.default_rng(n)) for n in (12, 200))
-    weights = CLOSED_FORMS["gpt.weight_bytes_fp32"].predict
-
-    def peak(some):
-        return 3e8 + 1.5 * weights(bundle.space, some)
-
-    place, y = np.arange(12), peak(codes)
-    data = Measured(bundle.space, codes, y, place, 0 * place, y[:, None], False)
-    prior = prior_of(bundle, "memory_bytes", kind="cpu", measured=data)
-    error = fit(prior, codes, y).predictor().predict(new) / peak(new) - 1.0
-    assert np.abs(error).max() < 1e-3
 
 
 def test_a_device_is_replaced_as_if_it_had_never_been_there():

@@ -11,8 +11,6 @@ from hwbench.benchmark.calibration import calibrate, design
 from hwbench.data.table import Table
 from hwbench.errors import DataError, UnknownNameError
 from hwbench.surrogates.fewshot.basis import Basis
-from hwbench.surrogates.fewshot.posterior import fit
-from hwbench.surrogates.fitting.measured import Measured
 from hwbench.testing.bundles import made_bundle, made_protocol
 
 BUNDLE = made_bundle()

@@ -9,6 +9,7 @@ import numpy as np
 from hwbench import metrics
 from hwbench.benchmark import Benchmark, load
 from hwbench.cli._architectures import read_lines, read_word
+from hwbench.cli._legend import MEMORY, weights_alone
 from hwbench.cli._output import (
     Column,
     command,
@@ -209,21 +210,19 @@ def _legend(
     visit: Visit,
 ) -> str:
     """Say what the numbers are: the level of the intervals, and the batch of each metric."""
-    asked = None if names is None else {metrics.get(name).name for name in names}
+    asked = {metrics.get(name).name for name in (metrics.names() if names is None else names)}
     batches: dict[str, dict[int, dict[str, None]]] = {}  # label -> batch -> kinds of device
-    weights: list[str] = []
     for device in places or ():
         for name in bench.metrics(device):
             cell = bench.cell(name, device)
             size = cell.protocol.batch_size
-            if name == "memory_bytes" and size is None and name in (asked or [name]):
-                weights = ["memory of the weights alone"]
-            if cell.exact or cell.devices is None or size is None or name not in (asked or [name]):
+            if cell.exact or cell.devices is None or size is None or name not in asked:
                 continue
             sizes = batches.setdefault(metrics.get(name).label, {})
             sizes.setdefault(size, {})[bench.device(device).kind] = None
     said = [f"{label} of a batch of {_sizes(sizes)}" for label, sizes in batches.items()]
     where = "" if visit == "new" else " in visits that were measured"
+    weights = weights_alone(bench, places or ()) if MEMORY in asked else []
     note = f"{interval * 100:g} % intervals{where}"
     more = f"`hwbench card {bench.name}` says how it was measured"
     return "; ".join([note, *said, *weights, more])

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from hwbench.benchmark import load
 from hwbench.cli._found import Found, to_dict, write
 from hwbench.cli._output import command, json_option, plain
+from hwbench.cli._settings import evaluations_bar, read_pairs
 from hwbench.cli._solving import EXACT, FALLBACK, from_run, infeasible, solve
 from hwbench.search import BenchmarkEvaluator, Problem, ProblemError, run
 from hwbench.search.methods import registry
 from hwbench.search.problem import Aggregate
 from hwbench.surrogates.uncertainty import Noise
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ["search"]
 
@@ -175,7 +171,7 @@ def search(
         margin=margin,
         aggregate=aggregate,
     )
-    words = dict(_pair(text) for text in settings)
+    words = read_pairs(settings)
     found = None
     if method == EXACT or (method is None and len(problem.objectives) == 1):
         found = solve(bench, problem, certain=method == EXACT, time_limit=time_limit)
@@ -207,7 +203,7 @@ def _search(
     hopeless = infeasible(evaluator.bench, evaluator.problem, time_limit=time_limit)
     if hopeless is not None:
         return hopeless
-    with _progress(budget) as told:
+    with evaluations_bar(budget) as told:
         return from_run(
             run(
                 evaluator,
@@ -225,20 +221,3 @@ def _keep(answer: dict[str, object], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(plain(answer), indent=1, ensure_ascii=False, allow_nan=False)
     (out / "exact.json").write_text(text + "\n", encoding="utf-8")
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, sign, value = text.partition("=")
-    if not sign:
-        raise ProblemError(f"expected KEY=VALUE as in --set population=50, got {text!r}")
-    return key.strip(), value
-
-
-@contextmanager
-def _progress(budget: int) -> Iterator[Callable[[int], None] | None]:
-    """Show progress on stderr if somebody looks at it."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    with click.progressbar(length=budget, label="evaluations", file=sys.stderr) as bar:
-        yield lambda spent: bar.update(spent - bar.pos)

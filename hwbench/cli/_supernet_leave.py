@@ -12,6 +12,7 @@ import click
 from hwbench.cli._output import command, json_option, write_fields, write_json
 from hwbench.cli._supernet import require_torch
 from hwbench.cli._supernet_found import read_arch
+from hwbench.cli._supernet_options import DEVICE, FOLDER, POSITIVE
 
 if TYPE_CHECKING:
     from hwbench.supernet.extraction import Format
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["extract", "retrain"]
 
-_POSITIVE = click.IntRange(min=1)
 _ARCH = click.option(
     "--arch",
     default="best",
@@ -28,7 +28,6 @@ _ARCH = click.option(
     help="best (of the last search, or what tanglenas learned), largest, smallest, random, an "
     "architecture, or @FILE.",
 )
-_FOLDER = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 
 
 @command(
@@ -38,7 +37,7 @@ _FOLDER = click.argument("folder", type=click.Path(file_okay=False, path_type=Pa
         "hwbench supernet retrain runs/spos --arch best --start inherited --steps 200",
     ],
 )
-@_FOLDER
+@FOLDER
 @_ARCH
 @click.option(
     "--start",
@@ -54,13 +53,13 @@ _FOLDER = click.argument("folder", type=click.Path(file_okay=False, path_type=Pa
 )
 @click.option(
     "--steps",
-    type=_POSITIVE,
+    type=POSITIVE,
     help="Updates.  [default: those of the supernet; a tenth for inherited weights]",
 )
 @click.option("--learning-rate", type=float, help="After the warm-up.  [default: as for steps]")
-@click.option("--batch-size", type=_POSITIVE, help="Sequences a micro-batch.")
+@click.option("--batch-size", type=POSITIVE, help="Sequences a micro-batch.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of the first weights and the batches.")
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto.")
+@DEVICE
 @json_option
 def retrain(
     folder: Path,
@@ -113,7 +112,7 @@ def retrain(
         "hwbench supernet extract runs/spos/retrained/NAME --format onnx --out model-onnx/",
     ],
 )
-@_FOLDER
+@FOLDER
 @_ARCH
 @click.option(
     "--out",
@@ -130,7 +129,7 @@ def retrain(
     help="Our folder; the layout of Hugging Face's transformers; an ONNX graph.",
 )
 @click.option("--pad", is_flag=True, help="For hf: pad layers that differ with weights of zero.")
-@click.option("--length", type=_POSITIVE, help="For onnx: tokens of a sequence.  [default: most]")
+@click.option("--length", type=POSITIVE, help="For onnx: tokens of a sequence.  [default: most]")
 @json_option
 def extract(
     folder: Path,

@@ -11,6 +11,14 @@ from hwbench.cli._output import command, json_option
 from hwbench.cli._settings import evaluations_bar, read_pairs
 from hwbench.cli._supernet import require_torch
 from hwbench.cli._supernet_found import keep_best, write_search
+from hwbench.cli._supernet_options import (
+    DEVICE,
+    DRAWS,
+    FOLDER,
+    POSITIVE,
+    precision_option,
+    rows_option,
+)
 from hwbench.search.methods import registry
 
 if TYPE_CHECKING:
@@ -21,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["search"]
 
 _NO_ANSWER = 1
-_POSITIVE = click.IntRange(min=1)
 _BATCHES = 9  # of methods that ask at several fidelities
 
 
@@ -34,7 +41,7 @@ _BATCHES = 9  # of methods that ask at several fidelities
         "hwbench supernet search runs/s --bundle gpt-s --max latency@h100=8ms",
     ],
 )
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@FOLDER
 @click.option(
     "--method",
     type=click.Choice(list(registry.names())),
@@ -43,7 +50,7 @@ _BATCHES = 9  # of methods that ask at several fidelities
     help="How to search.",
 )
 @click.option(
-    "--budget", type=_POSITIVE, default=1000, show_default=True, help="Distinct subnets to run."
+    "--budget", type=POSITIVE, default=1000, show_default=True, help="Distinct subnets to run."
 )
 @click.option(
     "--minimize", multiple=True, metavar="METRICS", help="perplexity,params.  [default: perplexity]"
@@ -62,7 +69,7 @@ _BATCHES = 9  # of methods that ask at several fidelities
 @click.option(
     "--bundle", help="A benchmark of the same space, for limits such as latency@h100=8ms."
 )
-@click.option("--rows", type=_POSITIVE, default=200, show_default=True, help="Sequences of text.")
+@rows_option(200)
 @click.option(
     "--part",
     type=click.Choice(["validation", "architecture"]),
@@ -70,25 +77,17 @@ _BATCHES = 9  # of methods that ask at several fidelities
     show_default=True,
     help="Which text.",
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws."
-)
+@DRAWS
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="A setting of the method."
 )
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16", "fp16"]),
-    default="fp32",
-    show_default=True,
-    help="Number format.",
-)
+@precision_option("fp32")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for the journal and the result.  [default: in the folder of the run]",
 )
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto.")
+@DEVICE
 @json_option
 def search(
     folder: Path,

@@ -16,6 +16,14 @@ from hwbench.cli._supernet import (
     write_result,
 )
 from hwbench.cli._supernet_leave import extract, retrain
+from hwbench.cli._supernet_options import (
+    DEVICE,
+    DRAWS,
+    FOLDER,
+    POSITIVE,
+    precision_option,
+    rows_option,
+)
 from hwbench.cli._supernet_search import search
 
 if TYPE_CHECKING:
@@ -26,8 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["supernet"]
 
-_POSITIVE = click.IntRange(min=1)
-_PRECISIONS = click.Choice(["fp32", "bf16", "fp16"])
 _METHODS = ["tanglenas", "spos", "sandwich", "sandwich-distil"]
 _DISTRIBUTIONS = ["drnas", "darts", "gdas", "reinmax"]
 
@@ -91,7 +97,7 @@ def supernet() -> None:
     show_default=True,
     help="A file, a folder, hf:NAME:SPLIT:COLUMN, or stdlib: Python's own sources.",
 )
-@click.option("--vocab-size", type=_POSITIVE, help="Most tokens.  [default: the network's]")
+@click.option("--vocab-size", type=POSITIVE, help="Most tokens.  [default: the network's]")
 @click.option(
     "--tokenizer",
     type=click.Choice(["auto", "bpe", "bytes"]),
@@ -105,20 +111,20 @@ def supernet() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the run.",
 )
-@click.option("--steps", type=_POSITIVE, help="Updates of the weights.")
-@click.option("--batch-size", type=_POSITIVE, help="Sequences a micro-batch and process.")
-@click.option("--context", type=_POSITIVE, help="Tokens a sequence.")
-@click.option("--accumulate", type=_POSITIVE, help="Micro-batches a step.")
+@click.option("--steps", type=POSITIVE, help="Updates of the weights.")
+@click.option("--batch-size", type=POSITIVE, help="Sequences a micro-batch and process.")
+@click.option("--context", type=POSITIVE, help="Tokens a sequence.")
+@click.option("--accumulate", type=POSITIVE, help="Micro-batches a step.")
 @click.option("--learning-rate", type=float, help="Of the weights, after the warm-up.")
 @click.option("--arch-learning-rate", type=float, help="Of the distribution.")
-@click.option("--precision", type=_PRECISIONS, help="Number format of matrix products.")
-@click.option("--checkpoint-every", type=_POSITIVE, help="Steps between checkpoints.")
+@precision_option(None)
+@click.option("--checkpoint-every", type=POSITIVE, help="Steps between checkpoints.")
 @click.option("--validate-every", type=click.IntRange(min=0), help="Steps between validations.")
-@click.option("--log-every", type=_POSITIVE, help="Steps a row of the log.")
-@click.option("--keep", type=_POSITIVE, help="Checkpoints that are kept.")
+@click.option("--log-every", type=POSITIVE, help="Steps a row of the log.")
+@click.option("--keep", type=POSITIVE, help="Checkpoints that are kept.")
 @click.option("--compile/--no-compile", default=None, help="Run through torch.compile.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of everything that is drawn.")
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto.")
+@DEVICE
 @json_option
 def train(
     space_name: str,
@@ -169,8 +175,8 @@ def train(
         "hwbench supernet evaluate runs/spos --n 500 --part test --tables tables/",
     ],
 )
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--n", type=_POSITIVE, default=500, show_default=True, help="How many subnets.")
+@FOLDER
+@click.option("--n", type=POSITIVE, default=500, show_default=True, help="How many subnets.")
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -188,15 +194,11 @@ def train(
     show_default=True,
     help="Which text.",
 )
-@click.option("--rows", type=_POSITIVE, default=500, show_default=True, help="Sequences of text.")
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws."
-)
-@click.option("--batch-size", type=_POSITIVE, help="Sequences at once.")
-@click.option(
-    "--precision", type=_PRECISIONS, default="fp32", show_default=True, help="Number format."
-)
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto.")
+@rows_option(500)
+@DRAWS
+@click.option("--batch-size", type=POSITIVE, help="Sequences at once.")
+@precision_option("fp32")
+@DEVICE
 @json_option
 def evaluate(
     folder: Path,

@@ -13,6 +13,7 @@ __all__ = ["FLOORS", "PURPOSES", "Import", "diagram", "imports", "room_edges", "
 FLOORS = {
     "errors": 1,
     "arrays": 1,
+    "lazy": 1,
     "processes": 2,
     "spaces": 2,
     "units": 2,
@@ -32,6 +33,7 @@ FLOORS = {
 PURPOSES = {
     "errors": "every error raised on purpose",
     "arrays": "names for array types",
+    "lazy": "names that come on first use",
     "processes": "work in processes that end on Ctrl-C",
     "spaces": "search spaces, architectures, exact costs",
     "units": "reading and printing quantities",

@@ -1,13 +1,14 @@
 """hwbench: hardware-aware surrogate benchmarks for neural architectures.
 
-`hwbench.load("gpt-s")` gives a benchmark to query. Importing this package loads nothing but this
-file: the rest comes on first use.
+`hwbench.load("gpt-s")` gives a benchmark to query. Importing this package loads none
+of its rooms: they come on first use.
 """
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from hwbench.lazy import lazy_names
 
 if TYPE_CHECKING:
     from hwbench.benchmark import load as load
@@ -43,17 +44,4 @@ __all__ = [
     "load",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'hwbench' has no attribute {name!r}")
-    origin = _LAZY[name]
-    if origin is None:
-        return importlib.import_module(f"hwbench.{name}")
-    value: object = getattr(importlib.import_module(origin), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+__getattr__, __dir__ = lazy_names(__name__, _LAZY)

@@ -1,5 +1,6 @@
 """Importing hwbench costs nothing: what is heavy comes on first use."""
 
+import importlib
 import subprocess
 import sys
 
@@ -30,3 +31,29 @@ def test_names_come_on_first_use():
     assert "load" in dir(hwbench)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = hwbench.nothing  # type: ignore[attr-defined]
+
+
+def test_a_package_of_ones_own(tmp_path, monkeypatch):
+    """A name and a module come when they are asked for; what nobody asks for stays out."""
+    package = tmp_path / "ours"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "from hwbench.lazy import lazy_names\n"
+        'names = {"seven": "ours.numbers", "words": None, "never": "ours.never"}\n'
+        "__getattr__, __dir__ = lazy_names(__name__, names)\n"
+    )
+    (package / "numbers.py").write_text("seven = [7]\n")
+    (package / "words.py").write_text("")
+    (package / "never.py").write_text("raise RuntimeError\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    ours = importlib.import_module("ours")
+    loaded = {name for name in sys.modules if name.startswith("ours.")}
+    assert loaded == set()
+    assert {"seven", "words", "never", "names"} <= set(dir(ours))
+    assert "seven" not in vars(ours)
+    assert ours.seven == [7]
+    assert vars(ours)["seven"] is ours.seven
+    assert ours.words is sys.modules["ours.words"]
+    assert "ours.never" not in sys.modules
+    for name in ("ours", "ours.numbers", "ours.words"):
+        del sys.modules[name]

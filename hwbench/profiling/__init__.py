@@ -6,8 +6,9 @@ used.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from hwbench.lazy import lazy_names
 
 if TYPE_CHECKING:
     from hwbench.profiling.devices import Device, DeviceBusyError, Fingerprint, open_device
@@ -36,17 +37,4 @@ __all__ = [
     "open_device",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'hwbench.profiling' has no attribute {name!r}")
-    origin = _LAZY[name]
-    if origin is None:
-        return import_module(f"hwbench.profiling.{name}")
-    value: object = getattr(import_module(origin), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+__getattr__, __dir__ = lazy_names(__name__, _LAZY)

@@ -18,9 +18,9 @@ array([ True])
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from hwbench.lazy import lazy_names
 from hwbench.surrogates.encoding import OneHot
 from hwbench.surrogates.layerwise_predictor import LayerwisePredictor
 from hwbench.surrogates.predictor import PREDICTORS, Predictor, load, pack, save, unpack
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from hwbench.surrogates.mlp import MLP
 
 # Name -> module; these need the extra `fit`.
-_LAZY = {
+_LAZY: dict[str, str | None] = {
     "DriftCorrected": "hwbench.surrogates.drift",
     "Ensemble": "hwbench.surrogates.ensemble",
     "Estimator": "hwbench.surrogates.estimator",
@@ -72,14 +72,4 @@ __all__ = [
     "unpack",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'hwbench.surrogates' has no attribute {name!r}")
-    value: object = getattr(import_module(_LAZY[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+__getattr__, __dir__ = lazy_names(__name__, _LAZY)

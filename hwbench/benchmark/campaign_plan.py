@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -58,6 +58,7 @@ class Asked:
         budget_s: Time for the whole campaign; None: no limit.
         seed: Of design, order and weights.
         name: Of the campaign.
+        stop: When a measurement has enough samples.
     """
 
     bundle: str
@@ -75,6 +76,7 @@ class Asked:
     budget_s: float | None
     seed: int
     name: str
+    stop: StopRule = field(default_factory=StopRule)
 
 
 @dataclass(frozen=True)
@@ -283,6 +285,7 @@ def _draft(
         passes=asked.passes,
         anchor_every=asked.anchor_every,
         seed=asked.seed,
+        stop=asked.stop,
         budget_s=asked.budget_s,
         name=asked.name,
     )

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
 from hwbench.benchmark import load, save
-from hwbench.benchmark.bundle import Device, DeviceKind
+from hwbench.benchmark.bundle import DeviceKind
+from hwbench.benchmark.own_device import device_tables, measured_device
 from hwbench.cli._output import Column, command, json_option, write_json, write_table
 from hwbench.data import Table
-from hwbench.data import journal as journals
 from hwbench.errors import DataError, require
 from hwbench.profiling.drift_session import estimate
 
@@ -50,7 +50,7 @@ def calibrate_command(
     journal: Path,
     name: str,
     out: Path,
-    kind: str | None,
+    kind: DeviceKind | None,
     label: str | None,
     protocol: str | None,
     replace: bool,
@@ -68,8 +68,8 @@ def calibrate_command(
     if out.exists() and not out.is_dir():
         raise DataError(f"--out {out} is a file; name a folder")
     known = load(bundle).bundle
-    tables = _tables(journal, known.space.name, protocol)
-    device = _device(name, tables, kind, label)
+    tables = device_tables(journal, known.space.name, protocol=protocol)
+    device = measured_device(name, tables, kind=kind, label=label)
     found = calibrate(known, tables, device, replaces=replace)
     digest = save(found.bundle, out)
     rows = [_row(one, _verdict(tables, one)) for one in found.learnt]
@@ -82,42 +82,6 @@ def calibrate_command(
     for metric, reason in found.skipped.items():
         click.echo(f"left out {metric}: {reason}", err=True)
     click.echo(f"wrote {out}: search it with --device {name}", err=True)
-
-
-def _tables(journal: Path, space: str, protocol: str | None) -> list[Table]:
-    """Read the tables of a space, all of one device.
-
-    Raises:
-        DataError: If there is none, or they are of several devices.
-    """
-    found = [table for table in journals.tables(journal) if table.device is not None]
-    wanted = [
-        table
-        for table in found
-        if table.space == space and protocol in (None, table.protocol.name) and len(table)
-    ]
-    if not wanted:
-        there = sorted({f"{t.space} by {t.protocol.name}" for t in found}) or ["nothing"]
-        asked = f"{space} by {protocol}" if protocol else space
-        raise DataError(f"{journal}: nothing measured of {asked}; there is {', '.join(there)}")
-    devices = sorted({str(table.device) for table in wanted})
-    if len(devices) > 1:
-        raise DataError(
-            f"{journal}: measured on several devices ({', '.join(devices)}); "
-            "calibrate them one by one"
-        )
-    return wanted
-
-
-def _device(name: str, tables: Sequence[Table], kind: str | None, label: str | None) -> Device:
-    of = str(tables[0].device)
-    guess = kind or next((k for k in ("cpu", "gpu") if of.startswith(k)), None)
-    if guess is None:
-        raise DataError(f"cannot tell the kind of the device {of}: say --kind cpu or --kind gpu")
-    rows = max(len(table) for table in tables)
-    note = f"calibrated from {rows} measurements, with the other devices as prior"
-    precision = tables[0].protocol.precision
-    return Device(name, label or name, cast(DeviceKind, guess), precision, (note,))
 
 
 def _verdict(tables: Sequence[Table], one: Learnt) -> str | None:

@@ -15,6 +15,7 @@ from hwbench.supernet.distributions import Darts, DrNas, Gdas, random_architectu
 from hwbench.supernet.gpt import ElasticGPT
 from hwbench.supernet.running import run
 from hwbench.supernet.strategies import (
+    ArchitectureStrategy,
     Batch,
     MicroStep,
     Paths,
@@ -254,6 +255,24 @@ def test_methods_by_name(method):
     assert isinstance(strategy.to_dict()["kind"], str)
     assert all(a is not None for a in strategy.watched().values())
     assert (strategy.distribution is not None) == (method == "tanglenas")
+
+
+@pytest.mark.parametrize("method", list(strategies.METHODS))
+def test_who_learns_a_distribution_says_how(method):
+    strategy = strategies.make(method, SPACE, generator=generator())
+    learns = isinstance(strategy, ArchitectureStrategy)
+    assert learns == (strategy.distribution is not None)
+    assert learns == hasattr(strategy, "train_architecture")
+
+
+def test_a_strategy_that_does_not_say_how_cannot_be_made():
+    class Mute(ArchitectureStrategy):
+        train_weights = Standalone.train_weights
+        watched = Standalone.watched
+        to_dict = Standalone.to_dict
+
+    with pytest.raises(TypeError, match="train_architecture"):
+        Mute()  # type: ignore[abstract]
 
 
 def test_settings_that_clash_are_refused():

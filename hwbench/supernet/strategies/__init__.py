@@ -14,12 +14,19 @@ from hwbench.spaces import Space
 from hwbench.supernet import distributions
 from hwbench.supernet.cost import Cost
 from hwbench.supernet.strategies.paths import Paths, Standalone
-from hwbench.supernet.strategies.strategy import Batch, MicroStep, Strategy, cross_entropy
+from hwbench.supernet.strategies.strategy import (
+    ArchitectureStrategy,
+    Batch,
+    MicroStep,
+    Strategy,
+    cross_entropy,
+)
 from hwbench.supernet.strategies.tangle import TangleNas
 from hwbench.supernet.strategies.unrolled import Unrolled, unrolled_gradient
 
 __all__ = [
     "METHODS",
+    "ArchitectureStrategy",
     "Batch",
     "MicroStep",
     "Paths",

@@ -21,7 +21,7 @@ from hwbench.spaces import Architecture
 from hwbench.supernet.distributions import ArchDistribution
 from hwbench.supernet.running import Choice
 
-__all__ = ["Batch", "MicroStep", "Strategy", "cross_entropy"]
+__all__ = ["ArchitectureStrategy", "Batch", "MicroStep", "Strategy", "cross_entropy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Strategy(ABC):
 
     Attributes:
         parts: Parts of the text that weights are trained on.
-        distribution: What is learned about architectures; None if nothing is.
+        distribution: What an `ArchitectureStrategy` learns; None for all others.
     """
 
     parts: ClassVar[tuple[Part, ...]] = ("weights",)
@@ -81,14 +81,6 @@ class Strategy(ABC):
             The loss to report, without gradient.
         """
 
-    def train_architecture(self, micro: MicroStep) -> Tensor:
-        """Give the distribution's parameters their gradients; only called if there is one.
-
-        Returns:
-            The loss to report, without gradient.
-        """
-        raise NotImplementedError(f"{type(self).__name__} learns no distribution")
-
     @abstractmethod
     def watched(self) -> Mapping[str, Architecture | None]:
         """Name the networks whose validation loss is worth watching."""
@@ -96,6 +88,24 @@ class Strategy(ABC):
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON values."""
+
+
+class ArchitectureStrategy(Strategy):
+    """A strategy that learns about architectures, too.
+
+    Attributes:
+        distribution: What is learned about them.
+    """
+
+    distribution: ArchDistribution
+
+    @abstractmethod
+    def train_architecture(self, micro: MicroStep) -> Tensor:
+        """Give the distribution's parameters their gradients.
+
+        Returns:
+            The loss to report, without gradient.
+        """
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, /) -> Tensor:

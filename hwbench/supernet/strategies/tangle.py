@@ -17,13 +17,13 @@ from hwbench.errors import SpaceError
 from hwbench.spaces import Architecture
 from hwbench.supernet.cost import Cost
 from hwbench.supernet.distributions import Darts, LogitDistribution, discretise
-from hwbench.supernet.strategies.strategy import MicroStep, Strategy, cross_entropy
+from hwbench.supernet.strategies.strategy import ArchitectureStrategy, MicroStep, cross_entropy
 from hwbench.supernet.strategies.unrolled import unrolled_gradient
 
 __all__ = ["TangleNas"]
 
 
-class TangleNas(Strategy):
+class TangleNas(ArchitectureStrategy):
     """Alternating updates of a distribution (on the architecture part) and of weights.
 
     Args:

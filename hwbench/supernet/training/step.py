@@ -14,7 +14,7 @@ from torch.nn.utils import clip_grad_norm_
 from hwbench.data.text import PARTS, Corpus, Part, Windows
 from hwbench.spaces import Architecture
 from hwbench.supernet.running import Choice, autocast, run
-from hwbench.supernet.strategies import Batch, MicroStep, Strategy
+from hwbench.supernet.strategies import ArchitectureStrategy, Batch, MicroStep, Strategy
 from hwbench.supernet.training.config import TrainingConfig
 from hwbench.supernet.training.processes import Processes
 from hwbench.supernet.training.state import TrainingState
@@ -85,12 +85,11 @@ class Stepper:
         return StepLosses(_mean(losses), arch_loss)
 
     def _arch_step(self, micro: MicroStep, optimizer: torch.optim.Optimizer) -> Tensor:
+        strategy = self._state.strategy
+        assert isinstance(strategy, ArchitectureStrategy)  # what the optimizer is for
         optimizer.zero_grad()
-        losses = [
-            self._state.strategy.train_architecture(micro) for _ in range(self._config.accumulate)
-        ]
-        assert self._state.strategy.distribution is not None
-        rows = list(self._state.strategy.distribution.parameters())
+        losses = [strategy.train_architecture(micro) for _ in range(self._config.accumulate)]
+        rows = list(strategy.distribution.parameters())
         scale = self._state.scaler.get_scale()
         grads = _gradients(rows, fill=True)
         for grad in grads:

@@ -24,11 +24,10 @@ from hwbench.cli._supernet_options import (
     precision_option,
     rows_option,
 )
+from hwbench.cli._supernet_penalty import read_penalty
 from hwbench.cli._supernet_search import search
 
 if TYPE_CHECKING:
-    from typing import Literal
-
     from hwbench.data.text import Part, TokenizerKind
     from hwbench.supernet.running import Precision
 
@@ -49,7 +48,11 @@ def supernet() -> None:
         "hwbench supernet train --space nano --out runs/nano",
         "hwbench supernet train --space nano --method spos --steps 4000 --out runs/spos",
         "hwbench supernet train --space small-lm --text corpus/ --device cuda --out runs/tangle",
-        "hwbench supernet train --space nano --penalty 0.5 --limit 60000 --out runs/limited",
+        "hwbench supernet train --space nano --penalty 0.5 --limit 60k --out runs/limited",
+        (
+            "hwbench supernet train --space gpt-s --penalty 1 --penalty-on latency@h100 "
+            "--bundle gpt-s --limit 8ms --out runs/fast"
+        ),
     ],
 )
 @click.option("--space", "space_name", required=True, help="Which networks: nano, small-lm, gpt-s.")
@@ -81,15 +84,14 @@ def supernet() -> None:
 )
 @click.option(
     "--penalty-on",
-    type=click.Choice(["params", "flops"]),
     default="params",
     show_default=True,
-    help="Which cost the penalty is on.",
+    metavar="COST",
+    help="params, flops, or what a bundle knows: latency@h100, energy@h100, memory@h100.",
 )
+@click.option("--bundle", help="A benchmark of the same space, for costs on a device.")
 @click.option(
-    "--limit",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Only what lies above this cost is paid for.",
+    "--limit", metavar="QUANTITY", help="Only what lies above this is paid for: 60k, 8ms, 900MB."
 )
 @click.option(
     "--text",
@@ -133,7 +135,8 @@ def train(
     order: int,
     penalty: float | None,
     penalty_on: str,
-    limit: float | None,
+    bundle: str | None,
+    limit: str | None,
     text: str,
     vocab_size: int | None,
     tokenizer: str,
@@ -150,20 +153,17 @@ def train(
     folder. Several GPUs: torchrun --nproc-per-node 4 -m hwbench supernet train ...
     """
     require_torch()
-    from hwbench.supernet.runs import PenaltyChoice
     from hwbench.supernet.starting import Asked, make_card, train_run
     from hwbench.supernet.training import preset, processes
 
-    if penalty is None and limit is not None:
-        raise click.UsageError("--limit needs --penalty: how much going beyond it costs")
-    on = cast("Literal['params', 'flops']", penalty_on)
-    paid = None if penalty is None else PenaltyChoice(on, penalty, limit)
+    paid = read_penalty(space_name, strength=penalty, on=penalty_on, limit=limit, bundle=bundle)
     given = {name: value for name, value in settings.items() if value is not None}
     config = preset(space_name, **given)
     with processes(device) as own:
         kind = cast("TokenizerKind", tokenizer)
-        asked = Asked(space_name, method, distribution, order, text, vocab_size, kind, paid)
-        result = train_run(make_card(asked, config, own), out, own, report=show_progress)
+        asked = Asked(space_name, method, distribution, order, text, vocab_size, kind, paid.choice)
+        card = make_card(asked, config, own)
+        result = train_run(card, out, own, report=show_progress, cost=paid.cost)
     if own.first:
         write_result(result, out, as_json=as_json)
 

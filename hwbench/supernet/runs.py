@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import torch
 
@@ -21,7 +21,7 @@ from hwbench.errors import DataError, SchemaError, UnknownNameError
 from hwbench.spaces import Space
 from hwbench.spaces.gpt import network_of
 from hwbench.supernet import checkpoints, strategies
-from hwbench.supernet.cost import Penalty, flops_cost, params_cost
+from hwbench.supernet.cost import Cost, Penalty, flops_cost, params_cost
 from hwbench.supernet.errors import CheckpointError
 from hwbench.supernet.gpt import ElasticGPT
 from hwbench.supernet.strategies import Strategy
@@ -29,7 +29,16 @@ from hwbench.supernet.training import CHECKPOINTS, TrainingConfig
 from hwbench.supernet.training.state import distribution_state
 from hwbench.supernet.weights import ArchWeights
 
-__all__ = ["RUN", "PenaltyChoice", "RunCard", "SupernetRun", "TextChoice", "open_run", "seeds"]
+__all__ = [
+    "RUN",
+    "BundleChoice",
+    "PenaltyChoice",
+    "RunCard",
+    "SupernetRun",
+    "TextChoice",
+    "open_run",
+    "seeds",
+]
 
 RUN: Final = "run.json"
 VERSION: Final = 1
@@ -72,36 +81,60 @@ class TextChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class BundleChoice:
+    """Which bundle a cost comes from.
+
+    Attributes:
+        name: Its name.
+        sha256: Digest of its files.
+    """
+
+    name: str
+    sha256: str
+
+    def __str__(self) -> str:
+        """Name the bundle and the beginning of its digest."""
+        return f"{self.name} ({self.sha256[:12]})"
+
+
+@dataclass(frozen=True, slots=True)
 class PenaltyChoice:
     """What a search pays for large networks.
 
     Attributes:
-        metric: "params", or "flops" of the longest sequence.
+        metric: "params", "flops" of the longest sequence, or what a bundle tells, such as
+            "latency_s@h100".
         strength: What the penalty is multiplied by.
         limit: If given, only what lies above it is paid for, as a share of it; otherwise the whole
             cost as a share of the largest network's.
+        bundle: Where a metric that cannot be counted comes from.
     """
 
-    metric: Literal["params", "flops"]
+    metric: str
     strength: float
     limit: float | None = None
+    bundle: BundleChoice | None = None
 
-    def of(self, space: Space, /) -> Penalty:
+    def of(self, space: Space, cost: Cost | None = None, /) -> Penalty:
         """Return the penalty for a GPT space.
 
+        Args:
+            space: The space.
+            cost: The cost itself, if a bundle tells it: `TableCost` of the bundle's tables.
+
         Raises:
-            UnknownNameError: If there is no such metric.
+            UnknownNameError: If it is to be counted, and there is no such metric.
         """
-        if self.metric not in ("params", "flops"):
-            raise UnknownNameError.of("cost", self.metric, ("params", "flops"))
-        context = network_of(space).context
-        cost = (
-            params_cost(space)
-            if self.metric == "params"
-            else flops_cost(space, sequence_length=context)
-        )
-        largest = float(cost(ArchWeights.one_hot(space.largest(), space)))
-        return Penalty(cost, self.strength, limit=self.limit, scale=largest)
+        paid = self._counted(space) if cost is None else cost
+        largest = float(paid(ArchWeights.one_hot(space.largest(), space)))
+        return Penalty(paid, self.strength, limit=self.limit, scale=largest)
+
+    def _counted(self, space: Space) -> Cost:
+        if self.metric == "params":
+            return params_cost(space)
+        if self.metric == "flops":
+            return flops_cost(space, sequence_length=network_of(space).context)
+        raise UnknownNameError.of("cost that can be counted", self.metric, ("params", "flops"))
 
 
 @dataclass(frozen=True)
@@ -144,16 +177,21 @@ class RunCard:
         generator = torch.Generator().manual_seed(seeds(self.training.seed)[0])
         return ElasticGPT(self.the_space(), generator=generator).to(device)
 
-    def strategy(self) -> Strategy:
-        """Return the strategy, with the first parameters that the seed gives."""
+    def strategy(self, *, cost: Cost | None = None) -> Strategy:
+        """Return the strategy, with the first parameters that the seed gives.
+
+        Args:
+            cost: What the penalty is on, if a bundle tells it.
+        """
         space = self.the_space()
+        penalty = None if self.penalty is None else self.penalty.of(space, cost)
         return strategies.make(
             self.method,
             space,
             generator=torch.Generator().manual_seed(seeds(self.training.seed)[1]),
             distribution=self.distribution,
             order=self.order,
-            penalty=None if self.penalty is None else self.penalty.of(space),
+            penalty=penalty,
         )
 
     def save(self, folder: Path, /) -> None:
@@ -179,8 +217,7 @@ class RunCard:
             text = TextChoice(**values.pop("text"))
             training = TrainingConfig.from_dict(values.pop("training"))
             penalty = values.pop("penalty")
-            kept = None if penalty is None else PenaltyChoice(**penalty)
-            return cls(text=text, training=training, penalty=kept, **values)
+            return cls(text=text, training=training, penalty=_penalty(penalty), **values)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             if isinstance(error, SchemaError):
                 raise
@@ -233,7 +270,10 @@ def open_run(folder: Path | str, /, *, device: torch.device | str = "cpu") -> Su
     path = checkpoints.latest(folder / CHECKPOINTS)
     if path is None:
         raise CheckpointError(f"{folder}: has no checkpoint yet; train it further")
-    network, strategy = card.supernet(), card.strategy()
+    network, strategy = (
+        card.supernet(),
+        replace(card, penalty=None).strategy(),
+    )  # only training pays
     found = checkpoints.read(path)
     checkpoints.put(path, found.weights, network)
     if strategy.distribution is not None:
@@ -246,6 +286,13 @@ def open_run(folder: Path | str, /, *, device: torch.device | str = "cpu") -> Su
         step=found.step,
         subject=f"{path.name} {found.about['sha256'][checkpoints.WEIGHTS][:16]}",
     )
+
+
+def _penalty(values: dict[str, Any] | None) -> PenaltyChoice | None:
+    if values is None:
+        return None
+    bundle = values.pop("bundle", None)
+    return PenaltyChoice(**values, bundle=None if bundle is None else BundleChoice(**bundle))
 
 
 def seeds(seed: int, /) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from hwbench.data.text import Corpus, TokenizerKind, prepare
 from hwbench.errors import DataError
 from hwbench.spaces import Space
 from hwbench.spaces.gpt import network_of
+from hwbench.supernet.cost import Cost
 from hwbench.supernet.runs import RUN, PenaltyChoice, RunCard, TextChoice
 from hwbench.supernet.training import Processes, Report, TrainingConfig, TrainingResult, train
 
@@ -75,7 +76,13 @@ def make_card(asked: Asked, config: TrainingConfig, own: Processes, /) -> RunCar
 
 
 def train_run(
-    card: RunCard, out: Path, own: Processes, /, *, report: Report | None = None
+    card: RunCard,
+    out: Path,
+    own: Processes,
+    /,
+    *,
+    report: Report | None = None,
+    cost: Cost | None = None,
 ) -> TrainingResult:
     """Begin a run in a folder, or go on with the one that is there.
 
@@ -84,13 +91,14 @@ def train_run(
         out: Folder of the run.
         own: This process among others; the first one writes.
         report: As in `hwbench.supernet.training.train`.
+        cost: What the card's penalty is on, if a bundle tells it.
 
     Raises:
         DataError: If the folder holds another run.
     """
     if (out / RUN).is_file():
         _same(RunCard.load(out), card, out)
-    corpus, strategy = card.text.corpus(), card.strategy()
+    corpus, strategy = card.text.corpus(), card.strategy(cost=cost)
     if own.first:
         card.save(out)
         (out / "tokenizer.json").write_text(corpus.tokenizer.to_json(), encoding="utf-8")
@@ -112,6 +120,15 @@ def _same(old: RunCard, new: RunCard, out: Path) -> None:
     """Refuse to mix two runs in one folder; what the training loop compares is left to it."""
     plain = [replace(c, training=new.training, text=new.text, versions={}) for c in (old, new)]
     if plain[0] != plain[1]:
-        raise DataError(
-            f"{out} holds another run ({old.space}, {old.method}): remove it or take another folder"
-        )
+        words = f"{old.space}, {old.method}"
+        if replace(plain[0], penalty=None) == replace(plain[1], penalty=None):
+            words += f", with {_words(old.penalty)} instead of {_words(new.penalty)}"
+        raise DataError(f"{out} holds another run ({words}): remove it or take another folder")
+
+
+def _words(penalty: PenaltyChoice | None) -> str:
+    if penalty is None:
+        return "no penalty"
+    limit = "" if penalty.limit is None else f", limit {penalty.limit:g}"
+    bundle = "" if penalty.bundle is None else f", bundle {penalty.bundle}"
+    return f"a penalty of {penalty.strength:g} on {penalty.metric}{limit}{bundle}"

@@ -47,6 +47,12 @@ class Entry:
 
 
 COMMANDS: dict[str, Entry] = {
+    "quickstart": Entry(
+        "Ask",
+        "hwbench.cli.quickstart",
+        "quickstart_command",
+        "Measure this machine, search for the best network on it, and check the answer.",
+    ),
     "query": Entry(
         "Ask", "hwbench.cli.query", "query", "Predict metrics of architectures on devices."
     ),

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 from hwbench import units
+from hwbench.cli._campaign_progress import show_progress
 from hwbench.cli._output import (
     Column,
     command,
     json_option,
-    quantity,
     write_fields,
     write_json,
     write_table,
@@ -24,7 +24,6 @@ from hwbench.cli._profile_plan import duration, plan
 from hwbench.errors import DataError
 
 if TYPE_CHECKING:
-    from hwbench.profiling.campaign import Progress
     from hwbench.profiling.standing import Standing
 
 __all__ = ["profile"]
@@ -85,7 +84,7 @@ def run(
         end = campaign.run(
             open_device(device or asked.device),
             measure,
-            progress=_progress,
+            progress=show_progress,
             allow_other_device=allow_other_device,
             retry=retry,
             budget_s=budget_s,
@@ -174,19 +173,6 @@ def compact(folder: Path, out: Path, name: str | None, as_json: bool) -> None:
 
 for _command in (plan, run, status, merge, compact):
     profile.add_command(_command)
-
-
-def _progress(progress: Progress) -> None:
-    """Write one line a measurement, overwritten on a terminal."""
-    now, row = progress.standing, progress.row
-    total = len(now.slots)
-    latency = (row.get("latency") or {}).get("samples_s") or [float("nan")]
-    shown = quantity(sorted(latency)[len(latency) // 2], "s")
-    end = shown if row["status"] == "ok" else f"{row['status']}: {row['reason']}"[:100]
-    left = "" if now.left_s is None else f", {duration(now.left_s)} left"
-    line = f"[{total - len(now.todo):{len(str(total))}}/{total}] {end}{left}"
-    clear = "\r\x1b[K" if sys.stderr.isatty() else ""
-    click.echo(f"{clear}{line}", nl=not clear or now.finished, err=True)
 
 
 def _facts(standing: Standing) -> dict[str, str]:

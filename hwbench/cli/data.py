@@ -1,10 +1,11 @@
-"""`hwbench data`: turn raw measurements of others into tables."""
+"""`hwbench data`: turn raw measurements of others into tables, and publish tables and bundles."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
+from hwbench.cli._data_publish import publish
 from hwbench.cli._output import Column, command, json_option, write_fields, write_json, write_table
 from hwbench.data.hwgptbench import COMMIT, ImportReport, import_checkout
 from hwbench.data.hwgptbench.layout import SCALES
@@ -18,7 +19,7 @@ _INCOMPLETE = 1
 
 @click.group("data")
 def data() -> None:
-    """Import measured data."""
+    """Import measured data, and publish tables and bundles."""
 
 
 @command(
@@ -100,6 +101,7 @@ def import_hw_gpt_bench(
 
 
 data.add_command(import_hw_gpt_bench)
+data.add_command(publish)
 
 
 def _progress(done: int, total: int, name: str) -> None:

@@ -71,6 +71,12 @@ COMMANDS: dict[str, Entry] = {
         "report",
         "Show a search or a study as one HTML page and plots.",
     ),
+    "compare-published": Entry(
+        "Ask",
+        "hwbench.cli.compare_published",
+        "compare_published",
+        "Recompute the published tables of HW-GPT-Bench as one page.",
+    ),
     "devices": Entry(
         "Look", "hwbench.cli.devices", "devices", "List the devices of the benchmarks."
     ),
@@ -100,6 +106,12 @@ COMMANDS: dict[str, Entry] = {
         "hwbench.cli.supernet",
         "supernet",
         "Train many networks in one, and see how good they are.",
+    ),
+    "pipeline": Entry(
+        "Build",
+        "hwbench.cli.pipeline",
+        "pipeline",
+        "Train, evaluate, profile, fit, search and verify in one command.",
     ),
     "doctor": Entry(
         "Help",

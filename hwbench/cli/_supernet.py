@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ __all__ = [
     "require_torch",
     "show_count",
     "show_progress",
+    "told_where_to_go_on",
     "write_qualities",
     "write_result",
 ]
@@ -40,6 +43,19 @@ def show_progress(progress: Progress) -> None:
         click.echo(f"\r\x1b[K{progress}", nl=bool(progress.validation), err=True)
     else:
         click.echo(str(progress), err=True)
+
+
+@contextmanager
+def told_where_to_go_on(*, aloud: bool) -> Iterator[None]:
+    """Say what an interrupted training has kept; it stays interrupted."""
+    from hwbench.supernet.training import TrainingInterrupted
+
+    try:
+        yield
+    except TrainingInterrupted as stopped:
+        if aloud:
+            click.echo(f"{stopped}; the same line goes on from there", err=True)
+        raise
 
 
 def show_count(done: int, total: int) -> None:

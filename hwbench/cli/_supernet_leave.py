@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from hwbench.cli._output import command, json_option, write_fields, write_json
-from hwbench.cli._supernet import require_torch
+from hwbench.cli._supernet import require_torch, told_where_to_go_on
 from hwbench.cli._supernet_found import read_arch
 from hwbench.cli._supernet_options import DEVICE, FOLDER, POSITIVE
 
@@ -73,8 +73,8 @@ def retrain(
     """Train one architecture of a supernet by itself, on the text that the supernet saw.
 
     FOLDER is the folder of a run. The network is written to the folder `model` of the training; it
-    is judged by the test part of the text, which no search and no training reads. Interrupt it and
-    run the same line again: it goes on from the last checkpoint.
+    is judged by the test part of the text, which no search and no training reads. Ctrl-C keeps
+    the step under way, and the same line goes on from it.
     """
     require_torch()
     from hwbench.supernet.retraining import fine_tuning, retrain_run
@@ -91,15 +91,16 @@ def retrain(
         training = replace(training, **given)
         code = bytes(run.space.encode([found])[0]).hex()
         place = out or folder / "retrained" / f"{code}-{start}-s{training.seed}"
-        result = retrain_run(
-            run,
-            found,
-            place,
-            start=cast("Start", start),
-            training=training,
-            report=_report if own.first else None,
-            processes=own,
-        )
+        with told_where_to_go_on(aloud=own.first):
+            result = retrain_run(
+                run,
+                found,
+                place,
+                start=cast("Start", start),
+                training=training,
+                report=_report if own.first else None,
+                processes=own,
+            )
     if own.first:
         _write_retrained(result, as_json=as_json)
 

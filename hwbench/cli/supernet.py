@@ -12,6 +12,7 @@ from hwbench.cli._supernet import (
     require_torch,
     show_count,
     show_progress,
+    told_where_to_go_on,
     write_qualities,
     write_result,
 )
@@ -148,8 +149,8 @@ def train(
     """Train a supernet, or go on where it stopped.
 
     Settings that are left out have the values of the space: for small-lm the paper's, for nano such
-    that minutes on one processor core are enough. Interrupt it and run the same line again: it goes
-    on from the last checkpoint. Writes run.json, log.csv, validation.csv and checkpoints to the
+    that minutes on one processor core are enough. Ctrl-C keeps the step under way, and the same
+    line goes on from it. Writes run.json, log.csv, validation.csv and checkpoints to the
     folder. Several GPUs: torchrun --nproc-per-node 4 -m hwbench supernet train ...
     """
     require_torch()
@@ -163,7 +164,8 @@ def train(
         kind = cast("TokenizerKind", tokenizer)
         asked = Asked(space_name, method, distribution, order, text, vocab_size, kind, paid.choice)
         card = make_card(asked, config, own)
-        result = train_run(card, out, own, report=show_progress, cost=paid.cost)
+        with told_where_to_go_on(aloud=own.first):
+            result = train_run(card, out, own, report=show_progress, cost=paid.cost)
     if own.first:
         write_result(result, out, as_json=as_json)
 

@@ -1,12 +1,18 @@
 """`hwbench supernet train` and `evaluate`, as a user would type them."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from hwbench import spaces
 from hwbench.data import find
 from hwbench.supernet.runs import PenaltyChoice, RunCard, open_run
+from hwbench.supernet.training import read_log
 
 
 @pytest.fixture
@@ -28,10 +34,14 @@ def train(hwbench, tmp_path, monkeypatch):
         "--out": str(tmp_path / "run"),
     }
 
-    def run(*more: str, **changes: str):
+    def words(**changes: str):
         given = {**options, **{f"--{k.replace('_', '-')}": v for k, v in changes.items()}}
-        return hwbench("supernet", "train", *[x for pair in given.items() for x in pair], *more)
+        return ["supernet", "train", *[x for pair in given.items() for x in pair]]
 
+    def run(*more: str, **changes: str):
+        return hwbench(*words(**changes), *more)
+
+    run.words = words
     return run
 
 
@@ -67,6 +77,34 @@ def test_the_same_line_again_goes_on(train, tmp_path):
     assert (first.code, again.code) == (0, 0)
     assert "steps" in again.out
     assert (tmp_path / "run" / "log.csv").read_text().count("\n") == 4
+
+
+def test_ctrl_c_keeps_the_step_and_the_same_line_goes_on(train, tmp_path, root):
+    line = {"method": "spos", "steps": "60", "log_every": "3", "checkpoint_every": "50"}
+    options = {**line, "validate_every": "20", "out": str(tmp_path / "broken")}
+    program = "import sys; from hwbench.cli.main import main; main(sys.argv[1:])"
+    command = [sys.executable, "-c", program, *train.words(**options)]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, **pipes) as run:
+        while "step  3/60" not in run.stderr.readline():
+            assert run.poll() is None
+        run.send_signal(signal.SIGINT)
+        out, said = run.communicate(timeout=60)
+    assert (run.returncode, out) == (130, "")
+    (kept,) = (tmp_path / "broken" / "checkpoints").iterdir()
+    assert 3 <= int(kept.name.removeprefix("step-")) < 50
+    assert f"kept in {kept}; the same line goes on from there" in said
+    assert "Traceback" not in said
+    for name in ("broken", "whole"):
+        done = train(**{**options, "out": str(tmp_path / name)})
+        assert done.code == 0, done.err
+    broken, whole = (tmp_path / name for name in ("broken", "whole"))
+    last = Path("checkpoints", "step-00000060")
+    for path in ("validation.csv", last / "weights.safetensors", last / "state.safetensors"):
+        assert (broken / path).read_bytes() == (whole / path).read_bytes()
+    logs = [[row["loss"] for row in read_log(run / "log.csv")] for run in (broken, whole)]
+    assert logs[0] == logs[1]
 
 
 def test_another_run_in_the_folder_is_refused(train, tmp_path):

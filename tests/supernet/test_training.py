@@ -19,8 +19,17 @@ from hwbench.supernet.checkpoints import latest
 from hwbench.supernet.errors import CheckpointError, TrainingError
 from hwbench.supernet.gpt import ElasticGPT
 from hwbench.supernet.strategies import Standalone
-from hwbench.supernet.training import PRESETS, TrainingConfig, preset, processes, read_log, train
+from hwbench.supernet.training import (
+    PRESETS,
+    TrainingConfig,
+    TrainingInterrupted,
+    preset,
+    processes,
+    read_log,
+    train,
+)
 from hwbench.supernet.training.progress import clock
+from hwbench.supernet.training.stopping import noticed
 
 METHODS = [
     ("spos", {}),
@@ -71,9 +80,9 @@ def test_a_process_that_is_killed_goes_on(tmp_path, root):
 import os, signal, sys
 from pathlib import Path
 from hwbench.cli.main import main
-import hwbench.cli._supernet as shown
+import hwbench.cli.supernet as shown
 if len(sys.argv) > 2:
-    shown._progress = lambda p: os.kill(os.getpid(), signal.SIGKILL) if p.step == 5 else None
+    shown.show_progress = lambda p: os.kill(os.getpid(), signal.SIGKILL) if p.step == 5 else None
 main(["supernet", "train", "--space", "nano", "--method", "spos", "--text", sys.argv[1],
       "--tokenizer", "bytes", "--steps", "7", "--batch-size", "2", "--context", "16",
       "--log-every", "1", "--checkpoint-every", "2", "--validate-every", "0", "--device", "cpu",
@@ -88,6 +97,55 @@ main(["supernet", "train", "--space", "nano", "--method", "spos", "--text", sys.
     done = subprocess.run(command, **options)
     assert done.returncode == 0, done.stderr
     assert [s for s, *_ in losses(tmp_path / "run")] == [str(i) for i in range(1, 8)]
+
+
+def test_the_second_ctrl_c_ends_at_once():
+    before = signal.getsignal(signal.SIGINT)
+    with noticed(aloud=False) as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert stop.asked
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_ignored_ctrl_c_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with noticed() as stop:
+            signal.raise_signal(signal.SIGINT)
+        assert not stop.asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("step", [2, 4, 12])
+def test_an_interrupted_training_keeps_its_step(go, tmp_path, step):
+    """Between checkpoints, at one, and at the end, where there is nothing left to stop."""
+
+    def press(progress):
+        if progress.step == step:
+            signal.raise_signal(signal.SIGINT)
+
+    go(tmp_path / "whole", "tanglenas", log_every=1)
+    if step == 12:
+        go(tmp_path / "broken", "tanglenas", report=press)
+    else:
+        with pytest.raises(TrainingInterrupted, match=f"after step {step}, kept in") as stopped:
+            go(tmp_path / "broken", "tanglenas", report=press)
+        assert stopped.value.checkpoint.name == f"step-{step:08}"
+        go(tmp_path / "broken", "tanglenas", log_every=5)
+    whole, broken = (weights(tmp_path / name) for name in ("whole", "broken"))
+    for key, tensor in whole["weights"].items():
+        assert torch.equal(tensor, broken["weights"][key]), key
+
+
+def test_a_row_of_the_log_is_a_mean_whatever_was_kept_between(go, tmp_path):
+    go(tmp_path / "each", log_every=1)
+    go(tmp_path / "fifth", log_every=5, checkpoint_every=2)
+    each = [float(loss) for _, loss, _ in losses(tmp_path / "each")]
+    fifth = [float(loss) for _, loss, _ in losses(tmp_path / "fifth")]
+    assert fifth == pytest.approx([np.mean(each[:5]), np.mean(each[5:10]), np.mean(each[10:])])
 
 
 def test_plain_torch_gives_the_same_weights(corpus, config, small, tmp_path):

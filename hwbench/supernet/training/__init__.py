@@ -7,6 +7,7 @@ from hwbench.supernet.training.logs import LOG, VALIDATION, read_log
 from hwbench.supernet.training.loop import CHECKPOINTS, TrainingResult, train
 from hwbench.supernet.training.processes import Processes, processes
 from hwbench.supernet.training.progress import Progress, Report
+from hwbench.supernet.training.stopping import TrainingInterrupted
 
 __all__ = [
     "CHECKPOINTS",
@@ -17,6 +18,7 @@ __all__ = [
     "Progress",
     "Report",
     "TrainingConfig",
+    "TrainingInterrupted",
     "TrainingResult",
     "preset",
     "processes",

@@ -29,6 +29,7 @@ from hwbench.supernet.training.processes import Processes
 from hwbench.supernet.training.progress import Progress, Report
 from hwbench.supernet.training.state import start
 from hwbench.supernet.training.step import StepLosses, Stepper, windows_of
+from hwbench.supernet.training.stopping import Stop, TrainingInterrupted, noticed
 
 __all__ = ["CHECKPOINTS", "TrainingResult", "train"]
 
@@ -85,6 +86,7 @@ def train(
         tensorboard: Whether to write events for TensorBoard where it is installed.
 
     Raises:
+        TrainingInterrupted: On Ctrl-C, after the step under way and its checkpoint.
         TrainingError: If a loss is not finite or memory runs out; names the last checkpoint.
         CheckpointError: If the folder's last checkpoint is damaged or of other settings.
         DataError: If the text is too short for the context.
@@ -92,10 +94,11 @@ def train(
     own = processes or Processes(0, 1, next(network.parameters()).device)
     loop = _Loop(network, strategy, corpus, config, folder, own, report)
     try:
-        with Logs(
-            folder, after=loop.state.step, tensorboard=tensorboard, off=not own.first
-        ) as logs:
-            return loop.run(logs)
+        with (
+            Logs(folder, after=loop.state.step, tensorboard=tensorboard, off=not own.first) as logs,
+            noticed(aloud=own.first) as stop,
+        ):
+            return loop.run(logs, stop)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -134,12 +137,12 @@ class _Loop:
             self.state.restore(found)
         self.stepper = Stepper(self.state, windows, config, own)
         self.pending: list[StepLosses] = []  # not yet looked at
-        self.mean = (math.nan, math.nan)
+        self.mean = math.nan
         self.clock = time.perf_counter()
 
     # -- running -------------------------------------------------------------------------------
 
-    def run(self, logs: Logs) -> TrainingResult:
+    def run(self, logs: Logs, stop: Stop) -> TrainingResult:
         state, config = self.state, self.config
         quality: dict[str, Quality] = {}
         since, logged = state.passes, time.perf_counter()
@@ -159,8 +162,11 @@ class _Loop:
                 speed = (state.passes - since) * self.pass_tokens / max(now - logged, 1e-9)
                 self.log(logs, speed, quality if look else {})
                 since, logged = state.passes, now
-            if save:
+            stopped = self.own.any(stop.asked) and not last
+            if save or stopped:
                 self.save()
+            if stopped:
+                raise TrainingInterrupted(state.step, self.result({}).checkpoint)
         if not quality:  # nothing was left to do
             quality = {name: self.quality(arch) for name, arch in self.strategy.watched().items()}
         return self.result(quality)
@@ -189,8 +195,7 @@ class _Loop:
                 "number: lower the learning rate, or take fp32 or bf16 "
                 f"({self.last_checkpoint()})"
             )
-        weights, architecture = losses.nanmean(0).tolist()
-        self.mean = (weights, architecture)
+        self.state.unlogged += [(a, b) for a, b in losses.tolist()]
         self.pending = []
 
     def validate(self, logs: Logs) -> dict[str, Quality]:
@@ -216,29 +221,38 @@ class _Loop:
 
     def log(self, logs: Logs, speed: float, quality: dict[str, Quality]) -> None:
         state, config = self.state, self.config
-        now = time.perf_counter()
-        state.seconds += now - self.clock
-        self.clock = now
+        self.tick()
+        seen = torch.tensor(state.unlogged, dtype=torch.float64)
+        self.mean, architecture = seen.nanmean(0).tolist()
+        state.unlogged = []
         row: dict[str, object] = {
             "step": state.step,
-            "loss": self.mean[0],
+            "loss": self.mean,
             "learning_rate": config.rate(state.step - 1),
             "passes": state.passes * self.own.world,
             "tokens": state.passes * self.pass_tokens,
             "tokens_per_s": round(speed, 1),
             "seconds": round(state.seconds, 3),
         }
-        if not math.isnan(self.mean[1]):
-            row["architecture_loss"] = self.mean[1]
+        if not math.isnan(architecture):
+            row["architecture_loss"] = architecture
         logs.add(LOG, row)
         if self.report is not None and self.own.first:
             left = state.seconds / state.step * (config.steps - state.step)
             losses = {name: found.loss for name, found in quality.items()}
-            self.report(Progress(state.step, config.steps, self.mean[0], speed, left, losses))
+            self.report(Progress(state.step, config.steps, self.mean, speed, left, losses))
+
+    def tick(self) -> None:
+        """Count the time since the last call."""
+        now = time.perf_counter()
+        self.state.seconds += now - self.clock
+        self.clock = now
 
     # -- keeping -------------------------------------------------------------------------------
 
     def save(self) -> None:
+        self.settle()
+        self.tick()
         if self.own.first:
             kept = self.state.checkpoint()
             checkpoints.save(self.folder / CHECKPOINTS, kept, keep=self.config.keep)
@@ -253,7 +267,7 @@ class _Loop:
         assert found is not None
         return TrainingResult(
             step=self.state.step,
-            loss=self.mean[0],
+            loss=self.mean,
             validation=quality,
             passes=self.state.passes * self.own.world,
             tokens=self.state.passes * self.pass_tokens,

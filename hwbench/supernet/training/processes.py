@@ -52,6 +52,14 @@ class Processes:
         for tensor, part in zip(held, torch.split(flat, sizes), strict=True):
             tensor.detach().copy_(part.view_as(tensor))
 
+    def any(self, here: bool, /) -> bool:
+        """Say whether something holds in one of the processes; all must ask at the same time."""
+        if self.world == 1:
+            return here
+        found = torch.tensor(int(here), device=self.device)
+        distributed.all_reduce(found, distributed.ReduceOp.MAX)
+        return bool(found)
+
     def wait(self) -> None:
         """Wait for the others."""
         if self.world > 1:

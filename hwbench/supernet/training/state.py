@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ class TrainingState:
         step: Steps done.
         passes: Forward and backward passes done in one process.
         seconds: Seconds spent so far, those before a resumption included.
+        unlogged: Losses of the weights and the architecture, NaN where there was none, of the
+            steps that no row of the log tells of yet.
     """
 
     network: nn.Module
@@ -51,6 +54,7 @@ class TrainingState:
     step: int = 0
     passes: int = 0
     seconds: float = 0.0
+    unlogged: list[tuple[float, float]] = field(default_factory=list)
 
     def checkpoint(self) -> Checkpoint:
         """Return everything as tensors and JSON values."""
@@ -67,6 +71,7 @@ class TrainingState:
             "settings": dict(self.settings),
             "passes": self.passes,
             "seconds": self.seconds,
+            "unlogged": [[None if isnan(x) else x for x in row] for row in self.unlogged],
             "held": held,
         }
         return Checkpoint(self.step, self.network.state_dict(), tensors, about)
@@ -90,6 +95,8 @@ class TrainingState:
         self.generator.set_state(found.state[_GENERATOR])
         self.step, self.passes = found.step, int(found.about["passes"])
         self.seconds = float(found.about["seconds"])
+        rows = found.about.get("unlogged", [])
+        self.unlogged = [(float(a), nan if b is None else float(b)) for a, b in rows]
 
 
 def distribution_state(state: Mapping[str, Tensor], /) -> dict[str, Tensor]:

@@ -124,9 +124,11 @@ def _write(table: pa.Table, path: Path) -> None:
 
 def _architectures(space: str, codes: Codes) -> dict[str, list[object]]:
     """Write architectures out, column by column."""
-    archs = spaces.get(space).decode(codes)
+    here = spaces.get(space)
+    archs = here.decode(codes)
     texts: dict[str, list[object]] = {"architecture": [str(arch) for arch in archs]}
-    return texts | {name: [arch[name] for arch in archs] for name in archs[0].choices}
+    names = [choice.name for choice in (*here.shared, *here.layered)]
+    return texts | {name: [arch[name] for arch in archs] for name in names}
 
 
 def _rows(config: Config, codes: Codes, known: Mapping[str, list[object]]) -> pa.Table:

@@ -1,7 +1,7 @@
 """hwbench: hardware-aware surrogate benchmarks for neural architectures.
 
-`hwbench.load("gpt-s")` gives a benchmark to query. Importing this package loads none
-of its rooms: they come on first use.
+`hwbench.load("gpt-s")` gives a benchmark to query. Importing this package loads
+nothing heavy: its rooms come on first use.
 """
 
 from __future__ import annotations

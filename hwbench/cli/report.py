@@ -1,4 +1,4 @@
-"""`hwbench report`: one HTML page of a search or a study, and plots for papers."""
+"""`hwbench report`: one HTML page of a search, a study or a pipeline, and plots for papers."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ __all__ = ["report"]
         "hwbench report run/",
         "hwbench report study/ --out page.html --plots plots/",
         "hwbench report run/ --plots plots/ --format pdf",
+        "hwbench report runs/nano",
     ],
 )
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
@@ -52,21 +53,45 @@ def report(
     prove: bool,
     as_json: bool,
 ) -> None:
-    """Show a search or a study as one HTML page and plots.
+    """Show a search, a study or a pipeline as one HTML page and plots.
 
-    FOLDER is what `hwbench search --out` or `hwbench study run --out` wrote. The page is one file
-    that loads nothing from the network: the front on axes of your choice, limits as sliders, every
-    architecture with its metrics on all devices.
+    FOLDER is what `hwbench search --out`, `hwbench study run --out` or `hwbench pipeline run --out`
+    wrote. The page is one file that loads nothing from the network. Of a search or a study: the
+    front on axes of your choice, limits as sliders, every architecture with its metrics on all
+    devices. Of a pipeline, finished or not: what was found, as predicted and as measured.
     """
-    from hwbench.report import read, write_page, write_plots
+    from hwbench.pipeline.page import is_pipeline
 
-    found = read(folder, bundle=bundle, prove=prove)
-    written = [write_page(found, out or folder / "report.html")]
-    if plots is not None:
-        written += write_plots(found, plots, suffix=suffix)
+    page = out or folder / "report.html"
+    if is_pipeline(folder):
+        title, written = _pipeline(folder, page, plots, suffix)
+    else:
+        title, written = _search(folder, page, plots, suffix, bundle=bundle, prove=prove)
     if as_json:
-        write_json({"title": found.title, "files": [str(path) for path in written]})
+        write_json({"title": title, "files": [str(path) for path in written]})
         return
     write_fields({"page": str(written[0])})
     if written[1:]:
         write_fields({"plots": ", ".join(str(path) for path in written[1:])})
+
+
+def _search(
+    folder: Path, page: Path, plots: Path | None, suffix: str, *, bundle: str | None, prove: bool
+) -> tuple[str, list[Path]]:
+    from hwbench.report import read, write_page, write_plots
+
+    found = read(folder, bundle=bundle, prove=prove)
+    written = [write_page(found, page)]
+    if plots is not None:
+        written += write_plots(found, plots, suffix=suffix)
+    return found.title, written
+
+
+def _pipeline(folder: Path, page: Path, plots: Path | None, suffix: str) -> tuple[str, list[Path]]:
+    from hwbench.pipeline.page import read_story, write_page, write_plots
+
+    story = read_story(folder)
+    written = [write_page(story, page)]
+    if plots is not None:
+        written += write_plots(story, plots, suffix=suffix)
+    return story.title, written

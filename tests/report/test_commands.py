@@ -7,6 +7,7 @@ import pytest
 from hwbench.benchmark import save
 from hwbench.cli.main import main
 from hwbench.testing.bundles import made_bundle
+from tests.pipeline import made
 
 
 @pytest.fixture
@@ -69,5 +70,30 @@ def test_an_unknown_part_is_one_line(hwbench, file):
 
 
 def test_a_folder_of_nothing_is_one_line(hwbench, tmp_path):
+    code, _, log = hwbench("report", tmp_path)
+    assert (code, log.count("\n")) == (2, 1)
+
+
+def test_a_pipeline_is_reported(hwbench, tmp_path):
+    folder, plots = made.make(tmp_path / "nano", made.results()), tmp_path / "plots"
+    code, text, _ = hwbench("report", folder, "--plots", plots, "--format", "svg", "--json")
+    found = json.loads(text)
+    assert code == 0
+    assert found["title"].startswith("Pipeline nano: ")
+    assert found["files"][0] == str(folder / "report.html")
+    assert "SPOS evolution" in (folder / "report.html").read_text(encoding="utf-8")
+    assert sorted(found["files"][1:]) == sorted(map(str, plots.glob("*.svg")))
+    assert len(found["files"]) == 7
+
+
+def test_half_a_pipeline_is_reported(hwbench, tmp_path):
+    page = tmp_path / "page.html"
+    code, text, _ = hwbench("report", made.make(tmp_path, None, ("train",)), "--out", page)
+    assert (code, text) == (0, f"page  {page}\n")
+    assert "This pipeline is not finished." in page.read_text(encoding="utf-8")
+
+
+def test_a_damaged_pipeline_is_one_line(hwbench, tmp_path):
+    (made.make(tmp_path) / "pipeline.json").write_text("{")
     code, _, log = hwbench("report", tmp_path)
     assert (code, log.count("\n")) == (2, 1)

@@ -104,7 +104,7 @@ def _how(validator: str | None, warnings: Sequence[str]) -> str:
     own = "files, columns and references"
     if validator is None:
         return f"{own}; mlcroissant is not installed"
-    found = f", {len(warnings)} warnings: {'; '.join(warnings)}" if warnings else ""
+    found = f", which warns: {'; '.join(warnings)}" if warnings else ""
     return f"{own}; {validator}{found}"
 
 

@@ -34,7 +34,8 @@ def test_the_record_says_the_same(hwbench, campaigns, tmp_path):
     assert done.json["files"] == len([path for path in out.rglob("*") if path.is_file()])
     assert done.json["creators"] == ["We"]
     assert done.json["citation"] is None
-    assert done.json["warnings"] == []
+    # mlcroissant, where it is installed, would like a citation.
+    assert all("citeAs" in warning for warning in done.json["warnings"])
 
 
 def test_the_options_reach_the_description(hwbench, campaigns, tmp_path):

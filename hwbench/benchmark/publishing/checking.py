@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
+import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -72,8 +75,8 @@ def check(folder: Path | str, /) -> Checked:
     found = sorted(path for path in root.glob(f"{BUNDLES}/*") if path.is_dir())
     for bundle in found:
         load_bundle(bundle)
-    validator, warnings = _validated(root / CROISSANT)
-    return Checked(files, len(said.get("recordSet", ())), len(found), validator, warnings)
+    validator, wishes = _validated(root / CROISSANT)
+    return Checked(files, len(said.get("recordSet", ())), len(found), validator, wishes)
 
 
 def _check_description(root: Path, said: Mapping[str, Any]) -> int:
@@ -196,10 +199,25 @@ def _kind(kind: Any) -> tuple[str, bool]:
 def _validated(path: Path) -> tuple[str | None, tuple[str, ...]]:
     if importlib.util.find_spec(_VALIDATOR) is None:
         return None, ()
-    validator = require(_VALIDATOR, "dev")
+    validator = require(_VALIDATOR, "publish")
     try:
-        dataset = validator.Dataset(jsonld=str(path))
+        with _quiet():
+            dataset = validator.Dataset(jsonld=str(path))
     except (validator.ValidationError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: {_VALIDATOR} refuses it: {error}") from error
-    warnings = tuple(sorted(dataset.metadata.ctx.issues.warnings))
-    return f"{_VALIDATOR} {version(_VALIDATOR)}", warnings
+    wishes = tuple(sorted(dataset.metadata.ctx.issues.warnings))
+    return f"{_VALIDATOR} {version(_VALIDATOR)}", wishes
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the validator's own words off stderr: `Checked.warnings` has them."""
+    log = logging.getLogger("absl")
+    before = log.disabled
+    log.disabled = True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of what it uses of rdflib
+            yield
+    finally:
+        log.disabled = before

@@ -61,6 +61,7 @@ def test_fields_are_the_columns_of_the_files(dataset, said):
         assert lists == {c.name for c in schema if str(c.type).startswith("list")}
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # in what it uses
 def test_the_validator_finds_nothing_and_reads_the_records(dataset):
     mlcroissant = pytest.importorskip("mlcroissant", reason="needs the package mlcroissant")
     found = mlcroissant.Dataset(str(dataset / "croissant.json"))

@@ -91,7 +91,7 @@ def test_the_sandwich_follows_the_mean_of_its_paths(net):
     paths = [SPACE.largest(), SPACE.smallest(), *(random_architecture(SPACE, seed) for _ in "ab")]
     mean = torch.stack([plain_loss(net, arch) for arch in paths]).mean()
     torch.testing.assert_close(got(net), gradients(net, mean))
-    assert micro.passes == strategy.n_paths == 4
+    assert micro.passes == strategy.passes == 4
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.0])

@@ -54,11 +54,7 @@ class Paths(Strategy):
         self.space, self.random = space, random
         self.largest, self.smallest, self.distil = largest, smallest, distil
         self.distil_from, self.temperature = distil_from, temperature
-
-    @property
-    def n_paths(self) -> int:
-        """Forward and backward passes a micro-batch."""
-        return self.random + self.largest + self.smallest
+        self.passes = random + largest + smallest
 
     def train_weights(self, micro: MicroStep) -> Tensor:
         """Send each path's loss backward in turn; report their mean against the text."""
@@ -70,7 +66,7 @@ class Paths(Strategy):
             logits = micro.run(arch, batch.inputs)
             plain = cross_entropy(logits, batch.targets)
             loss = plain if teacher is None else self._soft(logits, teacher)
-            micro.backward(loss, 1 / self.n_paths)
+            micro.backward(loss, 1 / self.passes)
             micro.passes += 1
             reported.append(plain.detach())
             if distil and teacher is None:

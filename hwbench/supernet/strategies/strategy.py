@@ -67,10 +67,12 @@ class Strategy(ABC):
 
     Attributes:
         parts: Parts of the text that weights are trained on.
+        passes: Forward and backward passes of `train_weights`, by turns.
         distribution: What an `ArchitectureStrategy` learns; None for all others.
     """
 
     parts: ClassVar[tuple[Part, ...]] = ("weights",)
+    passes: int = 1
     distribution: ArchDistribution | None = None
 
     @abstractmethod

@@ -1,20 +1,21 @@
 """Several processes that train one network, as `torchrun` starts them.
 
-Gradients are averaged after all passes of a step, in one flat buffer. torch's
-`DistributedDataParallel` wrapper averages during the backward pass that it is told is the last one,
-and leaves out weights that this pass does not use; a step here has several passes over different
-subnets, so most steps would lose gradients that way.
+Gradients of the weights are averaged by torch's `DistributedDataParallel`, once a step: in the last
+of its passes, with what the earlier ones have left. It is told to look for weights that this pass
+does not use, so that their gradients from earlier passes are averaged, too, and weights that no
+pass used have none, as in one process.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from hwbench.supernet.errors import TrainingError
 
@@ -51,6 +52,20 @@ class Processes:
         sizes = [t.numel() for t in held]
         for tensor, part in zip(held, torch.split(flat, sizes), strict=True):
             tensor.detach().copy_(part.view_as(tensor))
+
+    def shared(self, network: nn.Module, /) -> nn.Module:
+        """Return a network whose backward passes average gradients over all processes."""
+        if self.world == 1:
+            return network
+        return DistributedDataParallel(
+            network, find_unused_parameters=True, broadcast_buffers=False
+        )
+
+    def apart(self, network: nn.Module, /) -> AbstractContextManager[None]:
+        """Run a shared network so that the backward pass keeps its gradients to this process."""
+        if isinstance(network, DistributedDataParallel):
+            return network.no_sync()
+        return nullcontext()
 
     def any(self, here: bool, /) -> bool:
         """Say whether something holds in one of the processes; all must ask at the same time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +54,8 @@ class Stepper:
         own: Processes,
     ) -> None:
         self._state, self._windows, self._config, self._own = state, windows, config, own
-        self._compiled: Any = torch.compile(state.network) if config.compile else state.network
+        self._network = own.shared(_Runner(state.network, config, own.device))
+        self._passes_left = 0
 
     def step(self) -> StepLosses:
         """Do one update of the distribution (where there is one) and one of the weights."""
@@ -74,8 +76,9 @@ class Stepper:
         for group in state.optimizer.param_groups:
             group["lr"] = rate
         state.optimizer.zero_grad()
-        losses = [self._state.strategy.train_weights(micro) for _ in range(config.accumulate)]
-        self._own.average(_gradients(micro.weights, fill=self._own.world > 1))
+        self._passes_left = config.accumulate * state.strategy.passes
+        losses = [state.strategy.train_weights(micro) for _ in range(config.accumulate)]
+        assert not self._passes_left, "a strategy says how many passes it does"
         state.scaler.unscale_(state.optimizer)
         clip_grad_norm_(micro.weights, config.clip)
         state.scaler.step(state.optimizer)
@@ -91,9 +94,9 @@ class Stepper:
         losses = [strategy.train_architecture(micro) for _ in range(self._config.accumulate)]
         rows = list(strategy.distribution.parameters())
         scale = self._state.scaler.get_scale()
-        grads = _gradients(rows, fill=True)
-        for grad in grads:
-            grad /= scale
+        for row in rows:
+            row.grad = torch.zeros_like(row) if row.grad is None else row.grad / scale
+        grads = [row.grad for row in rows if row.grad is not None]
         self._own.average(grads)
         if all(bool(grad.isfinite().all()) for grad in grads):  # half precision may overflow
             clip_grad_norm_(rows, self._config.arch_clip)
@@ -101,14 +104,30 @@ class Stepper:
         return _mean(losses)
 
     def _run(self, choice: Choice, inputs: Tensor) -> Tensor:
-        # Each subnet would be compiled anew, for longer than it runs.
-        sliced = isinstance(choice, Architecture)
-        with autocast(self._own.device, self._config.precision):
-            return run(self._state.network if sliced else self._compiled, choice, inputs)
+        self._passes_left -= 1
+        last = self._passes_left == 0
+        with nullcontext() if last else self._own.apart(self._network):
+            logits: Tensor = self._network(choice, inputs)
+        return logits
 
     def _backward(self, loss: Tensor, share: float, *, inputs: list[Tensor] | None = None) -> None:
         scaled = self._state.scaler.scale(loss * (share / self._config.accumulate))
         scaled.backward(inputs=inputs)  # type: ignore[no-untyped-call]
+
+
+class _Runner(nn.Module):
+    """Runs a network as a choice says, at the precision of the training."""
+
+    def __init__(self, network: nn.Module, config: TrainingConfig, device: torch.device) -> None:
+        super().__init__()
+        self.network, self._config, self._device = network, config, device
+        self._compiled: Any = torch.compile(network) if config.compile else network
+
+    def forward(self, choice: Choice, inputs: Tensor) -> Tensor:
+        # Each subnet would be compiled anew, for longer than it runs.
+        sliced = isinstance(choice, Architecture)
+        with autocast(self._device, self._config.precision):
+            return run(self.network if sliced else self._compiled, choice, inputs)
 
 
 class _Draws:
@@ -135,13 +154,6 @@ def windows_of(strategy: Strategy, corpus: Corpus, context: int, /) -> dict[Part
     if strategy.distribution is not None:
         found["architecture"] = corpus.windows("architecture", context=context)
     return found
-
-
-def _gradients(tensors: list[nn.Parameter], *, fill: bool) -> list[Tensor]:
-    for tensor in tensors:
-        if tensor.grad is None and fill:
-            tensor.grad = torch.zeros_like(tensor)
-    return [tensor.grad for tensor in tensors if tensor.grad is not None]
 
 
 def _mean(losses: list[Tensor]) -> Tensor:

@@ -1,67 +1,19 @@
-"""The page of a pipeline: what it says, also of half a pipeline, and that nothing breaks it."""
+"""The page of a pipeline: what it says and shows of one that is finished."""
 
 import dataclasses
-import json
 import re
-from html.parser import HTMLParser
 
 import matplotlib
 import pytest
 
 from hwbench.benchmark import save
-from hwbench.errors import DataError, SchemaError
-from hwbench.pipeline.page import is_pipeline, read_story, write_page, write_plots
+from hwbench.pipeline.page import read_story, write_page, write_plots
 from hwbench.pipeline.page.page import page
 from hwbench.testing.bundles import made_bundle
 from tests.pipeline import made
+from tests.pipeline.reader import Reader, told
 
 LIMITS = ("Latency holds for one machine.", "Perplexity is that of <one> text.")
-HOSTILE = (
-    "</style></svg><script>alert(1)</script><img src=x onerror=alert(1)>\"' & {{style}} $\\frac$"
-)
-
-
-class Reader(HTMLParser):
-    """Collects texts, ids and rows of tables; complains of elements that do not close."""
-
-    VOID = ("meta", "br", "wbr", "circle", "line", "rect", "use", "path")
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.ids, self.texts, self.rows, self.names = [], [], [], [], set()
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.names.add(tag)
-        self.ids += [value for name, value in attrs if name == "id"]
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self.rows[-1].append("")
-        elif tag == "br" and {"td", "th"} & set(self.open):
-            self.rows[-1][-1] += "|"
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.names.add(tag)
-        self.ids += [value for name, value in attrs if name == "id"]
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if "style" in self.open:
-            return
-        self.texts.append(data.replace("\xa0", " "))
-        if {"td", "th"} & set(self.open) and "title" not in self.open:
-            self.rows[-1][-1] += self.texts[-1]
-
-    @property
-    def text(self):
-        return re.sub(r"\s+", " ", "".join(self.texts))
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +31,6 @@ def html(folder):
 @pytest.fixture(scope="module")
 def read(html):
     return Reader(html)
-
-
-def told(tmp_path, results, **options):
-    return page(read_story(made.make(tmp_path / "run", results, **options)))
 
 
 def test_the_head_sums_up(read):
@@ -257,95 +205,6 @@ def test_equal_pipelines_give_equal_pages(folder, html, tmp_path):
     assert str(folder) not in html
 
 
-def hostile(value):
-    """Put a hostile text wherever a text is free."""
-    if isinstance(value, dict):
-        kept = ("metric", "of", "with")
-        return {k: v if k in kept else hostile(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [hostile(item) for item in value]
-    return f"{value} {HOSTILE}" if isinstance(value, str) else value
-
-
-def test_no_text_becomes_markup(tmp_path, read):
-    found = told(tmp_path, hostile(made.results()), name=HOSTILE)
-    again = Reader(found)
-    assert not {"script", "img"} & again.names
-    assert "<script" not in found
-    assert HOSTILE in again.text
-    assert found.count("<h2>") == 7
-    record = made.record("train", "failed", HOSTILE, summary={HOSTILE: HOSTILE})
-    made.write(tmp_path / "run" / "train" / "stage.json", record)
-    assert not {"script", "img"} & Reader(page(read_story(tmp_path / "run"))).names
-
-
-def test_half_a_pipeline_says_how_far_it_got(tmp_path):
-    run = made.make(tmp_path / "half", None, ("train",), quick=True)
-    figures = {"n": 240, "perplexity": [6.01, 9.4321], "cells": {"latency": {"tau": 0.98765}}}
-    made.write(run / "evaluate" / "stage.json", made.record("evaluate", summary=figures))
-    reason = "worker ended with signal 9"
-    made.write(run / "profile" / "stage.json", made.record("profile", "failed", reason))
-    made.write(run / "fit" / "stage.json", made.record("fit", "running", seconds=71.0))
-    read = Reader(page(read_story(run)))
-    assert ["train", "done", "12 s", ""] in read.rows
-    assert [
-        "evaluate",
-        "done",
-        "12 s",
-        "n 240, perplexity 6.01 to 9.432, cells latency tau 0.9877",
-    ] in read.rows
-    assert ["profile", "failed", "12 s", reason] in read.rows
-    assert ["fit", "running or interrupted", "71 s", ""] in read.rows
-    assert ["verify", "not begun", "–", ""] in read.rows
-    assert "This pipeline is not finished." in read.text
-    assert "A quick run: too short" in read.text
-    assert "--out runs/nano --quick" in read.text
-    assert read.text.count("Nothing yet: the verification has not run.") == 4
-    assert "There is no bundle yet" in read.text
-    assert write_plots(read_story(run), tmp_path / "plots") == []
-
-
-def test_a_pipeline_that_has_not_begun_has_a_page(tmp_path):
-    read = Reader(told(tmp_path, None, stages=()))
-    assert "No stage has begun." in read.text
-    assert read.rows[1] == ["train", "not begun", "–", ""]
-
-
-def without(value, key):
-    """Leave a key out, wherever it stands."""
-    if isinstance(value, dict):
-        return {k: without(v, key) for k, v in value.items() if k != key}
-    return [without(item, key) for item in value] if isinstance(value, list) else value
-
-
-def keys_of(value):
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    own = set(value) if isinstance(value, dict) else set()
-    return own.union(*map(keys_of, inner))
-
-
-@pytest.mark.parametrize("key", sorted(keys_of(made.results()) - {"schema"}))
-def test_whatever_is_missing_the_page_is_whole(tmp_path, key, monkeypatch):
-    # The figures are made, but not laid out, which takes longest.
-    monkeypatch.setattr("hwbench.pipeline.page.sections.picture", lambda drawn: drawn.name)
-    few = made.results()
-    few["architectures"] = few["architectures"][:5]
-    Reader(told(tmp_path, without(few, key)))
-
-
-def test_empty_results_have_a_page(tmp_path):
-    empty = {"schema": 1, "architectures": [3, None], "device": [], "regret": None, "ranks": "x"}
-    read = Reader(told(tmp_path, empty))
-    for words in ("No problem was searched.", "There is nothing to draw.", "No network was"):
-        assert words in read.text
-
-
-def test_a_damaged_bundle_leaves_the_rest(tmp_path):
-    run = made.make(tmp_path / "run", None)
-    made.write(run / "fit" / "bundle" / "manifest.json", {"no": "bundle"})
-    assert "There is no bundle yet" in page(read_story(run))
-
-
 def test_energy_that_was_measured_is_not_excused(tmp_path):
     results = made.results()
     results["energy"] = None
@@ -381,21 +240,6 @@ def test_plots_are_files_too(folder, tmp_path, suffix):
         assert ">measured latency (ms)</text>" in first[3].read_text()
 
 
-@pytest.mark.parametrize("text", ["{", "[]", json.dumps({"schema": 2})])
-@pytest.mark.parametrize("name", ["pipeline.json", "verify/results.json", "fit/stage.json"])
-def test_a_damaged_file_is_refused(tmp_path, name, text):
-    run = made.make(tmp_path / "run", made.results())
-    (run / name).write_text(text)
-    with pytest.raises(SchemaError, match=re.escape(name)):
-        read_story(run)
-
-
-def test_another_folder_is_refused(tmp_path):
-    assert not is_pipeline(tmp_path)
-    with pytest.raises(DataError, match=r"pipeline\.json"):
-        read_story(tmp_path)
-
-
 def test_the_runner_and_the_page_agree():
     from hwbench.pipeline.page import reading
     from hwbench.pipeline.running import MARK
@@ -403,6 +247,38 @@ def test_the_runner_and_the_page_agree():
 
     assert tuple(stage.name for stage in STAGES) == reading._STAGES
     assert reading._MARK == MARK
+
+
+def test_what_the_runner_writes_is_read(tmp_path):
+    from hwbench.pipeline.verdict import Checked, verdict
+
+    def checked(arch, roles, quality, retrained):
+        latency = {"latency_s": (0.002, 0.0019, 0.0021)}
+        ends = (quality, quality - 0.1, quality + 0.1)
+        visits = {"latency_s": (0.002, 0.0022)}
+        return Checked(arch, roles, 50_000, ends, quality, retrained, latency, visits)
+
+    found = {"by": "exact", "arch": "nano:a", "evaluations": None, "seconds": 0.1, "tokens": 0}
+    problem = {
+        "name": "tight",
+        "text": "t",
+        "certificate": "c",
+        "found": [found],
+        "limits": [{"metric": "latency_s", "bound": 0.003}],
+    }
+    told_by = [
+        checked("nano:a", ("tight exact",), 6.0, (5.5, 5.5)),
+        checked("nano:b", ("sample",), 7.0, (6.0, 6.0)),
+        checked("nano:c", ("sample",), 6.5, (5.0, 5.0)),
+    ]
+    results = {"schema": 1, "problems": [problem], **verdict(told_by, [problem], seed=0)}
+    read = Reader(told(tmp_path, results))
+    assert ["tight", "exact solver", "5.500", "5.500 to 5.500", "yes", "10.0 %"] in read.rows
+    # Medians of 2.1 ms; of two visits each, those of 2 ms lie within 1.9 to 2.1 ms.
+    assert [row[:3] + row[4:] for row in read.rows if row[0] == "latency"] == [
+        ["latency", "3", "4.8 %", "50.0 %"]
+    ]
+    assert ["surrogate", "retrained", "2", "1.00"] in [row[:4] for row in read.rows]
 
 
 def test_colours_are_those_of_the_sibling_page(html):

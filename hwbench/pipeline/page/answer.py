@@ -6,17 +6,10 @@ from collections.abc import Sequence
 
 from hwbench import metrics
 from hwbench.pipeline.page import wording
+from hwbench.pipeline.page.fields import of_seeds, of_visits
 from hwbench.pipeline.page.markup import Html, element, joined, paragraph, table
 from hwbench.pipeline.page.pictures import dots
-from hwbench.pipeline.page.results import (
-    Architecture,
-    Found,
-    Measured,
-    Problem,
-    Results,
-    of_seeds,
-    of_visits,
-)
+from hwbench.pipeline.page.results import Architecture, Found, Measured, Problem, Results
 from hwbench.pipeline.page.summary import limit_texts
 
 __all__ = ["answer"]

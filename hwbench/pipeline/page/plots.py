@@ -9,17 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from hwbench import metrics, units
 from hwbench.pipeline.page import wording
+from hwbench.pipeline.page.fields import Interval, of_seeds, of_visits
 from hwbench.pipeline.page.pictures import svg_text
 from hwbench.pipeline.page.reading import Story
-from hwbench.pipeline.page.results import (
-    Architecture,
-    Interval,
-    Measured,
-    Regret,
-    Results,
-    of_seeds,
-    of_visits,
-)
+from hwbench.pipeline.page.results import Architecture, Measured, Regret, Results
 from hwbench.report import drawing
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import Final
 
 from hwbench.benchmark import Benchmark, load
 from hwbench.errors import DataError, HwbenchError, SchemaError
-from hwbench.pipeline.page.results import Device, Fields, Results
+from hwbench.pipeline.page.fields import Fields
+from hwbench.pipeline.page.results import Device, Results
 from hwbench.pipeline.stage import Record
 
 __all__ = ["Step", "Story", "is_pipeline", "read_story"]

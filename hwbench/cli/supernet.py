@@ -120,6 +120,7 @@ def supernet() -> None:
 @click.option("--accumulate", type=POSITIVE, help="Micro-batches a step.")
 @click.option("--learning-rate", type=float, help="Of the weights, after the warm-up.")
 @click.option("--arch-learning-rate", type=float, help="Of the distribution.")
+@click.option("--dropout", type=float, help="Share of activations that are dropped.")
 @precision_option(None)
 @click.option("--checkpoint-every", type=POSITIVE, help="Steps between checkpoints.")
 @click.option("--validate-every", type=click.IntRange(min=0), help="Steps between validations.")

@@ -73,6 +73,7 @@ class ElasticGPT(nn.Module):
             if net.positions == "learned"
             else None
         )
+        self.drop = nn.Dropout(0.0)  # training says how much; so in each block
         self.blocks = nn.ModuleList(
             ElasticBlock(space, net, device=device, dtype=dtype) for _ in range(space.max_depth)
         )
@@ -183,6 +184,7 @@ class ElasticGPT(nn.Module):
         x = nn.functional.embedding(tokens, table)  # (B, T, d)
         if self.wpe is not None:
             x = x + self.wpe.plain(config.embed_dim)[: tokens.shape[1]]
+        x = self.drop(x)
         for i, (heads, ratio) in enumerate(zip(config.n_head, config.mlp_ratio, strict=True)):
             x = self.blocks[i](x, heads, ratio * config.embed_dim, bias=config.bias)
         return cast(Tensor, self.norm(x))
@@ -193,6 +195,7 @@ class ElasticGPT(nn.Module):
         if self.wpe is not None:
             places = torch.arange(tokens.shape[1], device=tokens.device)
             x = x + self.wpe.superpose(places, mixture.widths)
+        x = self.drop(x)
         total = torch.zeros((), device=x.device, dtype=x.dtype)
         for i, layer in enumerate(mixture.layers):
             x = self._block(i).superpose(x, layer)
@@ -217,6 +220,7 @@ class ElasticBlock(nn.Module):
         width, heads = max(values_of(space, "embed_dim")), values_of(space, "n_head")
         bias = _has_bias(space)
         self.parallel = network.residual == "parallel"
+        self.drop = nn.Dropout(0.0)
         self.norm_1 = ElasticLayerNorm(width, device=device, dtype=dtype)
         self.attn = (
             SplitWidthAttention(width, heads, bias=bias, device=device, dtype=dtype)
@@ -240,15 +244,16 @@ class ElasticBlock(nn.Module):
 
     def forward(self, x: Tensor, heads: int, hidden: int, /, *, bias: bool) -> Tensor:
         """Run a plain layer on `(B, T, d)`."""
-        attended = x + self.attn(self.norm_1(x), heads, bias=bias)
+        attended = x + self.drop(self.attn(self.norm_1(x), heads, bias=bias))
         seen = x if self.parallel else attended
-        return cast(Tensor, attended + self.mlp(self.norm_2(seen), hidden, bias=bias))
+        return cast(Tensor, attended + self.drop(self.mlp(self.norm_2(seen), hidden, bias=bias)))
 
     def superpose(self, x: Tensor, mix: LayerMixture, /) -> Tensor:
         """Run a mixture on `(B, T, D)`."""
-        attended = x + self._attend(self.norm_1.superpose(x, mix.widths), mix)
+        attended = x + self.drop(self._attend(self.norm_1.superpose(x, mix.widths), mix))
         seen = self.norm_2.superpose(x if self.parallel else attended, mix.widths)
-        return attended + self.mlp.superpose(seen, mix.up, mix.down, bias=mix.bias)
+        added = self.mlp.superpose(seen, mix.up, mix.down, bias=mix.bias)
+        return cast(Tensor, attended + self.drop(added))
 
     def plain(
         self, width: int, heads: int, hidden: int, /, *, bias: bool

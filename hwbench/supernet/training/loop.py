@@ -24,6 +24,7 @@ from hwbench.supernet.evaluation import Quality, evaluate
 from hwbench.supernet.running import Choice, autocast, is_out_of_memory
 from hwbench.supernet.strategies import Strategy
 from hwbench.supernet.training.config import TrainingConfig
+from hwbench.supernet.training.dropout import dropping
 from hwbench.supernet.training.logs import LOG, VALIDATION, Logs
 from hwbench.supernet.training.processes import Processes
 from hwbench.supernet.training.progress import Progress, Report
@@ -97,6 +98,7 @@ def train(
         with (
             Logs(folder, after=loop.state.step, tensorboard=tensorboard, off=not own.first) as logs,
             noticed(aloud=own.first) as stop,
+            dropping(network.train(), config.dropout),
         ):
             return loop.run(logs, stop)
     except (MemoryError, RuntimeError) as error:

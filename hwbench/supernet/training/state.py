@@ -83,7 +83,7 @@ class TrainingState:
             CheckpointError: If it is damaged, or belongs to a run with other settings.
         """
         found = checkpoints.read(path)
-        _compare(path, found.about.get("settings", {}), self.settings)
+        _compare(path, _completed(found.about.get("settings", {})), self.settings)
         checkpoints.put(path, found.weights, self.network)
         held = found.about["held"]
         self.optimizer.load_state_dict(unflatten(held["optimizer"], found.state))
@@ -139,6 +139,13 @@ def start(
         scaler=torch.amp.GradScaler(device.type, enabled=config.precision == "fp16"),
         generator=torch.Generator().manual_seed(config.seed),
     )
+
+
+def _completed(held: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Add the settings of the training that came later, at their defaults."""
+    if "training" not in held:
+        return held
+    return {**held, "training": TrainingConfig.from_dict(held["training"]).to_dict()}
 
 
 def _compare(path: Path, held: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from hwbench.spaces import Architecture
 from hwbench.supernet.running import Choice, autocast, run
 from hwbench.supernet.strategies import ArchitectureStrategy, Batch, MicroStep, Strategy
 from hwbench.supernet.training.config import TrainingConfig
+from hwbench.supernet.training.dropout import seeded
 from hwbench.supernet.training.processes import Processes
 from hwbench.supernet.training.state import TrainingState
 
@@ -59,6 +60,12 @@ class Stepper:
 
     def step(self) -> StepLosses:
         """Do one update of the distribution (where there is one) and one of the weights."""
+        if not self._config.dropout:
+            return self._step()
+        with seeded(self._config.seed, self._state.step, self._own.rank, self._own.device):
+            return self._step()
+
+    def _step(self) -> StepLosses:
         state, config = self._state, self._config
         rate = config.rate(state.step)
         micro = MicroStep(

@@ -52,7 +52,7 @@ def test_half_a_pipeline_says_how_far_it_got(tmp_path):
         "evaluate",
         "done",
         "12 s",
-        "n 240, perplexity 6.01 to 9.432, cells latency tau 0.9877",
+        "n 240, perplexity 6.01 to 9.432, cells (latency (tau 0.9877))",
     ] in read.rows
     assert ["profile", "failed", "12 s", reason] in read.rows
     assert ["fit", "running or interrupted", "71 s", ""] in read.rows
@@ -63,6 +63,16 @@ def test_half_a_pipeline_says_how_far_it_got(tmp_path):
     assert read.text.count("Nothing yet: the verification has not run.") == 4
     assert "There is no bundle yet" in read.text
     assert write_plots(read_story(run), tmp_path / "plots") == []
+
+
+def test_what_the_searches_found_is_shown_before_it_is_verified(tmp_path):
+    run = made.make(tmp_path / "run", None, ("train", "evaluate", "profile", "fit", "search"))
+    made.write(run / "search" / "found.json", made.results()["problems"])
+    read = Reader(page(read_story(run)))
+    start = read.rows.index(["found by", "network"])
+    assert read.rows[start + 1] == ["exact solver|NSGA-II", made.TIGHT]
+    assert ["tight", "SPOS evolution", "1,000", "5.2 min", "8.192 M", "1.2 %"] in read.rows
+    assert read.text.count("Nothing yet: the verification has not run.") == 3
 
 
 def test_a_pipeline_that_has_not_begun_has_a_page(tmp_path):

@@ -44,10 +44,16 @@ def _problem(results: Results, problem: Problem) -> list[Html]:
     ]
     parts = [element("h3", f"{problem.name}: {limit_texts(problem)}")]
     parts += [element("p", problem.text, class_="soft")] if problem.text else []
-    parts.append(table("", [*head, "keeps limits", "regret"], rows))
+    parts.append(table("", *_filled([*head, "keeps limits", "regret"], rows)))
     if problem.certificate:
         parts.append(element("p", f"Certificate of the exact solver: {problem.certificate}"))
     return parts
+
+
+def _filled(head: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Leave out columns in which nothing stands, as before the verification."""
+    kept = [k for k in range(len(head)) if any(row[k] != wording.MISSING for row in rows)]
+    return [head[k] for k in kept], [[row[k] for k in kept] for row in rows]
 
 
 def _metrics(results: Results, problem: Problem) -> list[str]:

@@ -51,6 +51,7 @@ def _body(story: Story) -> Html:
     quality = hardware = regret = found = later
     if results is not None:
         found = answer(results)
+    if results is not None and story.verified:
         quality = sections.quality(results, plots.quality(results))
         hardware = sections.hardware(results, plots.hardware(results))
         regret = sections.regret(results, plots.regret(results))

@@ -44,7 +44,8 @@ class Story:
         command: What to type to run it.
         steps: All stages, in their order.
         device: Where it was measured.
-        results: What the verification found; None if it has not.
+        results: What the verification found, or the searches alone; None if neither has.
+        verified: Whether `results` are those of the verification.
         sha256: Of the bundle; empty if there is none.
         limits: What the bundle cannot tell; None if there is no bundle.
     """
@@ -56,6 +57,7 @@ class Story:
     steps: tuple[Step, ...]
     device: Device
     results: Results | None
+    verified: bool
     sha256: str
     limits: tuple[str, ...] | None
 
@@ -67,7 +69,7 @@ class Story:
     @property
     def finished(self) -> bool:
         """Whether all stages are done and their results are there."""
-        return self.results is not None and all(step.state == "done" for step in self.steps)
+        return self.verified and all(step.state == "done" for step in self.steps)
 
 
 def is_pipeline(folder: Path, /) -> bool:
@@ -88,8 +90,8 @@ def read_story(folder: str | Path, /) -> Story:
     about = Fields(_read(source / _MARK))
     name, quick = about.text("name", "pipeline"), about.flag("quick") is True
     steps = tuple(Step(stage, Record.load(source / stage)) for stage in _STAGES)
-    found = source / "verify" / "results.json"
-    results = Results.of(_read(found)) if found.is_file() else None
+    verified = (source / "verify" / "results.json").is_file()
+    results = _results(source, verified=verified)
     bench = _bundle(source / "fit" / "bundle")
     return Story(
         name,
@@ -97,11 +99,20 @@ def read_story(folder: str | Path, /) -> Story:
         quick,
         _command(name, quick=quick),
         steps,
-        results.device if results else _measured_on(steps),
+        results.device if results and verified else _measured_on(steps),
         results,
+        verified,
         (results.sha256 if results else "") or (bench and bench.sha256) or "",
         bench.bundle.limits if bench else None,
     )
+
+
+def _results(source: Path, *, verified: bool) -> Results | None:
+    """Return what the verification found, or else what the searches did."""
+    if verified:
+        return Results.of(_read(source / "verify" / "results.json"))
+    found = source / "search" / "found.json"
+    return Results.of({"problems": _json(found)}) if found.is_file() else None
 
 
 def _command(name: str, *, quick: bool) -> str:
@@ -125,10 +136,14 @@ def _bundle(folder: Path) -> Benchmark | None:
 
 
 def _read(path: Path) -> dict[str, object]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise SchemaError(f"{path} is no JSON ({error}); run its stage again") from None
+    found = _json(path)
     if not isinstance(found, dict) or found.get("schema") != _SCHEMA:
         raise SchemaError(f"{path} is no file of a pipeline of schema {_SCHEMA}")
     return found
+
+
+def _json(path: Path) -> object:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SchemaError(f"{path} is no JSON ({error}); run its stage again") from None

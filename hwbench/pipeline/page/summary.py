@@ -32,7 +32,7 @@ def head(story: Story, /) -> Html:
         parts.append(element("p", words, class_="note"))
     if not story.finished:
         parts.append(_standing(story))
-    if results is not None:
+    if results is not None and story.verified:
         parts.append(listing(_findings(results)))
     parts.append(_facts(story))
     return element("header", *parts)
@@ -55,7 +55,7 @@ def _what(story: Story) -> str:
         f"One supernet of the space {story.space} is trained; subnets of it are tested with the "
         f"weights they inherit and measured{place}; surrogates are fitted to both, and searched."
     )
-    if results is None:
+    if results is None or not story.verified:
         return words
     return f"{words} {_retraining(results)}"
 
@@ -143,27 +143,20 @@ def _standing(story: Story) -> Html:
     )
 
 
-def figures(summary: Mapping[str, object], /, *, most: int = 12) -> str:
-    """Write the figures of a stage, those in objects with the names above them.
+def figures(summary: Mapping[str, object], /) -> str:
+    """Write the figures of a stage.
 
     >>> figures({"n": 40, "cells": {"latency": {"tau": 0.91234}}, "range": [5.0, 9.5]})
-    'n 40, cells latency tau 0.9123, range 5 to 9.5'
+    'n 40, cells (latency (tau 0.9123)), range 5 to 9.5'
     """
-    told = list(_flat(summary))
-    return ", ".join(told[:most] + (["…"] if len(told) > most else []))
-
-
-def _flat(values: Mapping[str, object], above: str = "") -> Iterator[str]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{name} ")
-        elif isinstance(value, list):
-            yield f"{above}{name} {' to '.join(map(_word, value))}"
-        elif value is not None:
-            yield f"{above}{name} {_word(value)}"
+    return ", ".join(f"{name} {_word(v)}" for name, v in summary.items() if v is not None)
 
 
 def _word(value: object) -> str:
+    if isinstance(value, Mapping):
+        return f"({figures(value)})"
+    if isinstance(value, list):
+        return " to ".join(map(_word, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

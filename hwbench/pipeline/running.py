@@ -1,0 +1,264 @@
+"""Run the stages of a pipeline that are not done, in order; run it again and it goes on.
+
+A stage whose inputs changed begins anew: its old folder is set aside under `old/`, not deleted, and
+comes back when the inputs do. A stage that fails leaves the others' results whole; stages that do
+not need it still run.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from hwbench import __version__
+from hwbench.data.files import write_text
+from hwbench.errors import DataError, HwbenchError, UnknownNameError
+from hwbench.pipeline.recipe import PipelineRecipe
+from hwbench.pipeline.stage import Outcome, Record, Say, Stage, Work, digest_of, file_digest, key_of
+from hwbench.pipeline.stages import STAGES
+from hwbench.profiling.devices.locking import DeviceBusyError, locked
+
+__all__ = ["MARK", "PipelineError", "Standing", "read_mark", "run_pipeline", "standing"]
+
+MARK: Final = "pipeline.json"
+_OLD: Final = "old"
+
+State = Literal["done", "failed", "interrupted", "changed", "waiting"]
+"""How a stage stands: "changed" if its inputs or its outputs are not what they were; "waiting" if
+it was never run."""
+
+
+class PipelineError(HwbenchError, RuntimeError):
+    """A stage failed; what the others made is whole."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a stage stands.
+
+    Attributes:
+        stage: The stage.
+        state: In a word.
+        record: Its record, if it has one.
+    """
+
+    stage: Stage
+    state: State
+    record: Record | None
+
+
+def run_pipeline(
+    recipe: PipelineRecipe,
+    root: Path,
+    /,
+    *,
+    only: Sequence[str] = (),
+    redo: Sequence[str] = (),
+    say: Say = lambda line: None,
+) -> list[Standing]:
+    """Run what is not done.
+
+    Args:
+        recipe: The pipeline.
+        root: Its folder.
+        only: Stages to run; none for all.
+        redo: Stages to run even if they are done.
+        say: Told how it is getting on.
+
+    Raises:
+        UnknownNameError: If there is no such stage.
+        DataError: If a stage that was asked for needs one that is not done.
+        PipelineError: If a stage failed; says which, why and how to go on.
+    """
+    known = [stage.name for stage in STAGES]
+    for name in (*only, *redo):
+        if name not in known:
+            raise UnknownNameError.of("stage", name, known)
+    work = Work(recipe, root, say)
+    failed: dict[str, str] = {}
+    with _alone(root):
+        _mark(recipe, root)
+        for number, stage in enumerate(STAGES, start=1):
+            if only and stage.name not in only:
+                continue
+            if any(need in failed for need in stage.needs):
+                failed[stage.name] = "needs a stage that failed"
+                continue
+            title = f"[{number}/{len(STAGES)} {stage.name}]"
+            told = replace(work, say=_with_title(title, say))
+            try:
+                _run_stage(stage, told, anew=stage.name in redo)
+            except HwbenchError as error:
+                if only and isinstance(error, _NotReadyError):
+                    raise
+                failed[stage.name] = str(error)
+                told.say(f"failed: {error}")
+    if failed:
+        name, reason = next(iter(failed.items()))
+        raise PipelineError(f"stage {name} failed: {reason}; the same command goes on from there")
+    return standing(recipe, root)
+
+
+def standing(recipe: PipelineRecipe, root: Path, /) -> list[Standing]:
+    """Tell how each stage stands, by its record and the contents of files."""
+    work = Work(recipe, root, lambda line: None)
+    found: dict[str, Standing] = {}
+    for stage in STAGES:
+        record = Record.load(work.folder(stage.name))
+        ready = all(found[need].state == "done" for need in stage.needs)
+        found[stage.name] = Standing(stage, _state(stage, work, record, ready), record)
+    return list(found.values())
+
+
+class _NotReadyError(DataError):
+    """A stage was asked for before those that it needs."""
+
+
+def _run_stage(stage: Stage, work: Work, *, anew: bool) -> None:
+    """Run one stage unless it is done."""
+    key = key_of(stage, work, _needed(stage, work))
+    folder = work.folder(stage.name)
+    record = _claim(stage, work, key, anew=anew)
+    if record is not None and record.status == "done" and record.whole(folder):
+        work.say(f"is done: {stage.does}")
+        return
+    work.say(stage.does)
+    spent = 0.0 if record is None else record.seconds
+    now = Record(stage.name, key, "running", seconds=spent)
+    now.save(folder)
+    began = time.monotonic()
+    try:
+        outcome = stage.run(work)
+    except BaseException as error:
+        seconds = round(spent + time.monotonic() - began, 2)
+        if isinstance(error, Exception):
+            replace(now, status="failed", reason=str(error), seconds=seconds).save(folder)
+        else:
+            replace(now, seconds=seconds).save(folder)
+        raise
+    seconds = round(spent + time.monotonic() - began, 2)
+    _done(now, outcome, folder, seconds).save(folder)
+    work.say(f"done in {seconds:.0f} s")
+
+
+def _done(record: Record, outcome: Outcome, folder: Path, seconds: float) -> Record:
+    outputs = {name: file_digest(folder / name) for name in sorted(outcome.outputs)}
+    return replace(
+        record,
+        status="done",
+        seconds=seconds,
+        tokens=outcome.tokens,
+        outputs=outputs,
+        summary=dict(outcome.summary),
+    )
+
+
+def _needed(stage: Stage, work: Work) -> dict[str, Record]:
+    """Return the records of the stages that a stage needs.
+
+    Raises:
+        DataError: If one is not done.
+    """
+    found = {}
+    for name in stage.needs:
+        record = Record.load(work.folder(name))
+        if record is None or record.status != "done" or not record.whole(work.folder(name)):
+            raise _NotReadyError(f"{stage.name} needs {name}, which is not done; run it first")
+        found[name] = record
+    return found
+
+
+def _claim(stage: Stage, work: Work, key: str, *, anew: bool) -> Record | None:
+    """Make the folder of a stage fit for a key; return the record that is there for it."""
+    folder = work.folder(stage.name)
+    record = Record.load(folder)
+    if record is not None and (record.key != key or anew):
+        _set_aside(folder, work.root / _OLD / f"{stage.name}-{record.key}")
+        record = None
+    kept = work.root / _OLD / f"{stage.name}-{key}"
+    if record is None and not anew and kept.is_dir() and not folder.exists():
+        kept.rename(folder)
+        record = Record.load(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return record
+
+
+def _set_aside(folder: Path, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    free, number = place, 1
+    while free.exists():
+        number += 1
+        free = place.with_name(f"{place.name}-{number}")
+    folder.rename(free)
+
+
+def _state(stage: Stage, work: Work, record: Record | None, ready: bool) -> State:
+    if record is None:
+        return "waiting"
+    if record.status == "failed":
+        return "failed"
+    if not ready or record.key != key_of(stage, work, _needed(stage, work)):
+        return "changed"
+    if record.status == "running":
+        return "interrupted"
+    return "done" if record.whole(work.folder(stage.name)) else "changed"
+
+
+def _mark(recipe: PipelineRecipe, root: Path) -> None:
+    """Say in the folder what it is.
+
+    Raises:
+        DataError: If it is the folder of another pipeline, or holds something else.
+    """
+    path = root / MARK
+    if not path.is_file() and root.is_dir() and any(root.iterdir()):
+        raise DataError(f"{root} is not empty and holds no pipeline; name another folder")
+    if path.is_file():
+        there = read_mark(root)
+        if (there.get("name"), there.get("space")) != (recipe.name, recipe.space):
+            raise DataError(f"{root} holds the pipeline {there.get('name')}; name another folder")
+    values = {
+        "schema": 1,
+        "name": recipe.name,
+        "space": recipe.space,
+        "quick": recipe.quick,
+        "hwbench": __version__,
+        "recipe": recipe.to_dict(),
+    }
+    write_text(path, json.dumps(values, indent=1, default=str) + "\n")
+
+
+def read_mark(root: Path, /) -> Mapping[str, Any]:
+    """Read what `pipeline.json` says.
+
+    Raises:
+        DataError: If the folder holds no pipeline, or the file is damaged.
+    """
+    try:
+        values = json.loads((root / MARK).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{root} holds no pipeline ({error})") from error
+    if not isinstance(values, dict):
+        raise DataError(f"{root / MARK}: damaged")
+    return values
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Keep a second run of this user out of the folder."""
+    try:
+        with locked(f"pipeline-{digest_of(str(root.resolve()))}", label=str(root)):
+            yield
+    except DeviceBusyError as error:
+        raise DataError(
+            f"another process runs the pipeline in {root}: wait until it ends"
+        ) from error
+
+
+def _with_title(title: str, say: Say) -> Say:
+    return lambda line: say(f"{title} {line}")

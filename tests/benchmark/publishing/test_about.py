@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -6,8 +7,8 @@ from hwbench.benchmark import load
 from hwbench.benchmark.publishing import LICENCES, Said, find_licence
 from hwbench.benchmark.publishing.about import settle
 from hwbench.benchmark.publishing.sources import read
-from hwbench.errors import BundleError, DataError, HwbenchError, UnknownNameError
-from tests.benchmark.publishing.conftest import SAID, UPSTREAM
+from hwbench.errors import BundleError, DataError, HwbenchError, SchemaError, UnknownNameError
+from tests.benchmark.publishing.conftest import SAID, SMALL, UPSTREAM, save
 
 
 def test_the_sources_say_what_the_publisher_does_not(imported):
@@ -32,6 +33,35 @@ def test_a_source_that_two_bundles_share_is_named_once(imported):
         "HW-GPT-Bench",
         "Upstream",
     ]
+
+
+def test_an_import_and_a_bundle_of_the_same_source_are_one(imported):
+    path = imported / "import.json"
+    known = load("gpt-s").bundle
+    report = json.loads(path.read_text(encoding="utf-8"))
+    report["source"] |= {"name": "HW-GPT-Bench", "url": known.provenance["url"]}
+    report["source"]["licence"] = "Apache-2.0"
+    path.write_text(json.dumps(report), encoding="utf-8")
+    sources = read([imported], ["gpt-s"])
+    assert len(sources.origins) == 1
+    about = settle("n", Said(), sources)
+    assert (about.licence.hub, about.url) == ("apache-2.0", known.provenance["url"])
+    assert (about.citation, about.date) == (known.citation, known.fitted)
+
+
+def test_tables_without_any_report_name_their_source(tmp_path):
+    save(tmp_path, "accuracy", None, [[0.5]], archs=[SMALL])
+    (origin,) = read([tmp_path], []).origins
+    assert (origin.name, origin.licence, origin.url) == ("somebody's table", None, None)
+
+
+@pytest.mark.parametrize("name", ["import.json", "sessions.json"])
+@pytest.mark.parametrize("text", ["{", '"text"', "[1]"])
+def test_a_damaged_report_is_refused(imported, name, text):
+    (imported / "import.json").unlink()
+    (imported / name).write_text(text, encoding="utf-8")
+    with pytest.raises(SchemaError, match=name):
+        read([imported], [])
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from hwbench.report.published.compare import Outcome, compare
+from hwbench.report.published.comparison import Outcome, compare
 from hwbench.report.published.request import TABLES, Request
 
 __all__ = ["TABLES", "Outcome", "Request", "compare"]

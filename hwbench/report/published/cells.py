@@ -75,7 +75,7 @@ def check_recipe(request: Request, /) -> None:
         UnknownNameError: If a rival is no estimator of the recipe.
         MissingExtraError: If the extra `fit` is not installed.
     """
-    for module in ("sklearn", "scipy", "xgboost"):
+    for module in ("sklearn", "xgboost"):
         require(module, "fit")
     from hwbench.surrogates.fitting import read_recipe
 

@@ -110,7 +110,7 @@ DEFECTS: Final = (
         "memory is weights only",
         "memory_allocated() after the forward pass holds no activations; bf16 and fp16 are one "
         "number",
-        "data_collection measure_memory_usage.py",
+        "measure_memory_usage.py",
         ("quality",),
     ),
     _defect(

@@ -11,9 +11,10 @@ import numpy as np
 
 from hwbench.arrays import FloatArray
 from hwbench.data import find
-from hwbench.errors import UnknownNameError, require
+from hwbench.errors import DataError, UnknownNameError
 from hwbench.report.published.defects import touching
 from hwbench.report.published.document import Grid, Section
+from hwbench.report.published.pieces import Pieces
 from hwbench.report.published.progress import Progress, Tell
 from hwbench.report.published.request import Request
 from hwbench.search.study import Outcome, Study, execute
@@ -36,21 +37,33 @@ _REFERENCES: Final = {2: 2.0, 3: 1.5}
 """Upstream's reference points, in every scaled objective."""
 
 
-def hypervolumes(request: Request, tell: Tell, /) -> list[dict[str, Any]]:
+def hypervolumes(request: Request, pieces: Pieces, tell: Tell, /) -> list[dict[str, Any]]:
     """Run what is missing of the studies; return what came of each.
 
     Raises:
+        ProblemError: If the folder holds other studies under their names.
         MissingExtraError: If the extra `search` is not installed.
     """
-    require("moocore", "search")
     found = []
     for name, study in studies(request).items():
         folder = request.out / "studies" / name
         began, runs = time.monotonic(), _Runs(name, tell)
         execute(study, folder, jobs=request.jobs, progress=runs)
-        seconds = (time.monotonic() - began) if runs.fresh else None
-        found.append(_judged(request, study, folder) | {"seconds": seconds, "fresh": runs.fresh})
+        spent = _spent(pieces, name, runs.fresh, time.monotonic() - began)
+        found.append(_judged(request, study, folder) | spent)
     return found
+
+
+def _spent(pieces: Pieces, name: str, runs: int, seconds: float) -> dict[str, float]:
+    """Return how many runs of a study were timed, and their seconds; those of earlier calls too."""
+    spent: dict[str, float] = pieces.get(f"hypervolume/{name}", name) or {
+        "timed": 0,
+        "seconds": 0.0,
+    }
+    if runs:
+        spent = {"timed": spent["timed"] + runs, "seconds": round(spent["seconds"] + seconds, 2)}
+        pieces.put(f"hypervolume/{name}", name, spent)
+    return spent
 
 
 def studies(request: Request, /) -> dict[str, Study]:
@@ -145,7 +158,7 @@ def _as_upstream(request: Request, study: Study, judge: Judge) -> dict[str, Any]
             find(request.tables_folder, space=space, metric=metric, device=device).center()
             for metric, device in columns
         ]
-    except UnknownNameError:
+    except (DataError, UnknownNameError):
         return {"volume": {}, "best": None}
     low = np.array([np.nanmin(y) for y in measured])
     high = np.array([np.nanmax(y) for y in measured])
@@ -210,6 +223,8 @@ def _rows(
 ) -> Iterator[tuple[str, ...]]:
     for one in found:
         for label, problem in one["problems"].items():
+            if not problem[what]:  # its device was not imported
+                continue
             proven = " (exact)" if problem["proven"] and what == "share" else ""
             values = [problem[what].get(name) for name in METHODS]
             values += [problem["best"]] if best else []
@@ -220,5 +235,5 @@ def _rows(
 def _ranks(found: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, ...]]:
     for one in found:
         if one["ranks"] and len(one["problems"]) > 1:
-            texts = (f"{one['ranks'][name]:.2f}" for name in METHODS)
+            texts = (f"{rank:.2f}" if rank else "-" for rank in map(one["ranks"].get, METHODS))
             yield (one["space"], "mean rank", *texts)

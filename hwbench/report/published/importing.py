@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwbench.data.hwgptbench import import_checkout
+from hwbench.errors import DataError
 from hwbench.report.published.pieces import Pieces
 from hwbench.report.published.progress import Progress, Tell
 from hwbench.report.published.request import Request
@@ -36,10 +37,14 @@ def import_tables(request: Request, pieces: Pieces, tell: Tell, /) -> Imported:
     A scale whose import was complete is not imported again.
 
     Raises:
-        DataError: If the checkout is none.
+        DataError: If the checkout is none, or holds no row of a scale.
     """
     found = {scale: _scale(request, scale, pieces, tell) for scale in request.scales}
     values = found.values()
+    for scale, value in found.items():
+        if not value["rows"]:
+            places = ", ".join(request.devices)
+            raise DataError(f"{request.checkout}: no raw row of scale {scale} ({places})")
     return Imported(
         commit=next((value["commit"] for value in values), None),
         rows={f"gpt-{scale}": value["rows"] for scale, value in found.items()},
@@ -73,7 +78,11 @@ def _scale(request: Request, scale: str, pieces: Pieces, tell: Tell) -> dict[str
         "rows": sum(table.rows for table in report.tables),
         "files": report.files_read,
         "troubles": [
-            *(f"missing: {file}" for file in report.missing),
+            *(
+                f"missing: {len(c.missing)} files {c.name}_*.pkl"
+                for c in report.campaigns
+                if c.missing
+            ),
             *(f"refused: {file.error}" for file in report.failed),
         ],
     }

@@ -16,7 +16,7 @@ __all__ = ["QUICK_DEVICES", "TABLES", "Request"]
 TABLES: Final = ("quality", "calibration", "devices", "hypervolume")
 """The tables there are, in the order of the page."""
 
-QUICK_DEVICES: Final = ("a100", "h100", "cpu-amd-7452")
+QUICK_DEVICES: Final = ("h100", "p100", "cpu-xeon-silver")
 """Devices of a quick run."""
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from hwbench import __version__
 from hwbench.data.files import write_text
 from hwbench.data.hwgptbench import COMMIT
+from hwbench.errors import require
 from hwbench.report.published.calibration import calibration_section
 from hwbench.report.published.cells import cells, check_recipe
 from hwbench.report.published.claims import claims_section
@@ -72,21 +73,30 @@ def compare(request: Request, /, *, tell: Tell = lambda _: None) -> Outcome:
         MissingExtraError: If an extra is not installed.
     """
     fitted = bool({"quality", "calibration"} & set(request.tables))
-    if fitted:
-        check_recipe(request)
+    _check(request, fitted)
     pieces = Pieces(request.out / "pieces")
     imported = import_tables(request, pieces, tell)
     results: dict[str, Any] = {}
     if "devices" in request.tables:
         results["devices"] = correlations(request, pieces, tell)
     if "hypervolume" in request.tables:
-        results["hypervolume"] = hypervolumes(request, tell)
+        results["hypervolume"] = hypervolumes(request, pieces, tell)
     if fitted:
         results["surrogates"] = cells(request, pieces, tell)
     page = _page(request, imported, results)
     write_text(request.out / PAGE, html_page(page))
     write_text(request.out / TEXT, markdown(page))
     return Outcome(request.out / PAGE, request.out / TEXT, imported.troubles, results)
+
+
+def _check(request: Request, fitted: bool) -> None:
+    """Find what would stop the work before it begins."""
+    for module in ("pyarrow", "scipy"):
+        require(module, "fit")
+    if "hypervolume" in request.tables:
+        require("moocore", "search")
+    if fitted:
+        check_recipe(request)
 
 
 def _page(request: Request, imported: Imported, results: dict[str, Any]) -> Page:

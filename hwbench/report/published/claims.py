@@ -62,9 +62,12 @@ def _devices(request: Request) -> set[str]:
 
 
 def _sizes(request: Request, name: str) -> Iterator[tuple[str, str, str, str]]:
-    space = spaces.get(name)
-    table = next(iter(load_tables(request.tables_folder, space=name)))
-    there = f"largest measured {units.format(float(largest(space, table.codes)), '1')}"
-    most = units.format(float(largest(space)), "1")
-    paper = "774M or 1.55B" if name == "gpt-l" else "-"
-    yield (f"parameters, {name}", paper, most, f"{there} of {len(table)} architectures")
+    """Yield the row of a space; none if no latency was imported."""
+    space, folder = spaces.get(name), request.tables_folder
+    for device in request.devices:
+        for table in load_tables(folder, space=name, device=device, metric="latency_s"):
+            there = f"largest measured {units.format(float(largest(space, table.codes)), '1')}"
+            paper = "774M or 1.55B" if name == "gpt-l" else "-"
+            most = units.format(float(largest(space)), "1")
+            yield (f"parameters, {name}", paper, most, f"{there} of {len(table)} architectures")
+            return

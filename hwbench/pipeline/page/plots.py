@@ -135,6 +135,7 @@ def regret(results: Results, /) -> Drawn | None:
     problems = list(dict.fromkeys(row.problem for row in rows))
     figure, axes = drawing.figure("", wide=True)
     figure.set_size_inches(7.2, _ROW * (len(rows) + 1.4 * len(problems)) + 0.6)
+    axes.axvline(0.0, color=_INK, lw=0.8, zorder=1)
     at, places, labels = 0.0, [], []
     for problem in problems:
         beside = axes.get_yaxis_transform()
@@ -168,21 +169,26 @@ def _told(rows: Iterable[Regret]) -> str:
 
 
 def _lollipop(axes: Axes, at: float, row: Regret) -> None:
-    value = (row.from_best or 0.0) * 100
+    """Draw one regret, with a bar from its least to its greatest seed."""
+    value, low, high = (100 * end for end in _ends(row))
     kept = row.kept is not False
     colour = drawing.COLOURS[0] if kept else drawing.EXACT
-    axes.plot([0.0, value], [at, at], color=colour, lw=1.6, alpha=0.5, solid_capstyle="butt")
+    axes.plot([0.0, value], [at, at], color=colour, lw=3.0, alpha=0.3, solid_capstyle="butt")
+    axes.plot([low, high], [at, at], color=colour, lw=1.1)
     axes.plot([value], [at], "o" if kept else "X", ms=6, mfc=colour, mec=_PAPER, mew=0.6)
     words = wording.percent(row.from_best) + ("" if kept else ", breaks a limit")
-    axes.annotate(
-        words,
-        (max(value, 0.0), at),
-        xytext=(7, 0),
-        textcoords="offset points",
-        fontsize=7,
-        va="center",
-        color=_INK,
-    )
+    place = (max(value, high, 0.0), at)
+    told = axes.annotate(words, place, xytext=(7, 0), textcoords="offset points")
+    told.set(fontsize=7, va="center", color=_INK)
+
+
+def _ends(row: Regret) -> Interval:
+    """Return a regret and those of its least and greatest seed."""
+    share = row.from_best or 0.0
+    if not row.perplexity or row.low is None or row.high is None or share <= -1.0:
+        return Interval(share, share, share)
+    best = row.perplexity / (1.0 + share)
+    return Interval(share, row.low / best - 1.0, row.high / best - 1.0)
 
 
 def _points(found: Iterable[Architecture], x: _Reader, y: _Reader) -> list[_Point]:

@@ -91,11 +91,12 @@ def regret(results: Results, drawn: Drawn | None, /) -> list[Html]:
         kept = {True: "yes", False: "no", None: wording.MISSING}[row.kept]
         told = [wording.method(row.by), wording.perplexity(row.perplexity), around, kept]
         rows.append([row.problem, *told, wording.percent(row.from_best)])
-    head = ("problem", "method", "perplexity", "interval", "keeps the limits", "regret")
+    head = ("problem", "method", "perplexity", "seeds", "keeps the limits", "regret")
     return [
         paragraph(
             "How far the network of each method lies above the best feasible of all retrained "
-            "networks. Less is better; a cross breaks a limit, and may so lie below zero."
+            "networks, with a bar over its seeds. Less is better; a cross breaks a limit, and so "
+            "may lie below zero."
         ),
         _gallery([drawn], class_="one"),
         table("After retraining", head, rows),

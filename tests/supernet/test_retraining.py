@@ -11,7 +11,7 @@ from hwbench.errors import DataError, SpaceError, UnknownNameError
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 pytest.importorskip("safetensors", reason="needs the extra [train]")
 
-from hwbench.data.text import Tokenizer  # noqa: E402
+from hwbench.data.text import Tokenizer, train_tokenizer  # noqa: E402
 from hwbench.models import build, saving  # noqa: E402
 from hwbench.supernet import extraction, retraining  # noqa: E402
 from hwbench.supernet.runs import RunCard, TextChoice, open_run  # noqa: E402
@@ -107,6 +107,26 @@ def test_formats(form, tmp_path, corpus):
     assert names == wanted | {"tokenizer.json"}
     with pytest.raises(UnknownNameError, match="format"):
         extraction.write(model, space.smallest(), space, tmp_path, form="zip")
+
+
+def test_transformers_reads_network_and_tokenizer(tmp_path, monkeypatch):
+    """Text in, the same logits out: what a harness for language models does with a folder."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    transformers = pytest.importorskip("transformers", reason="checks against it")
+    pytest.importorskip("tokenizers", reason="needs the extra [train]")
+    text = "def main():\n    return [name for name in names]\n"
+    tokenizer = train_tokenizer([text * 20], vocab_size=300, kind="bpe")
+    space = spaces.get("nano")
+    model = build(space.smallest(), space).eval()
+    extraction.write(model, space.smallest(), space, tmp_path, form="hf", tokenizer=tokenizer)
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    encoded = theirs(text, return_tensors="pt")
+    assert encoded["input_ids"][0].tolist() == tokenizer.encode([text])[0].tolist()
+    assert theirs.decode(encoded["input_ids"][0]) == text
+    assert (theirs.eos_token_id, theirs.model_max_length) == (tokenizer.end, 128)
+    with torch.no_grad():
+        found = transformers.AutoModelForCausalLM.from_pretrained(tmp_path).eval()(**encoded)
+        torch.testing.assert_close(found.logits, model(encoded["input_ids"]), atol=2e-6, rtol=0)
 
 
 def test_what_is_refused_leaves_nothing(tmp_path):

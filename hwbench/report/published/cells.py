@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from hwbench import spaces
+from hwbench.arrays import FloatArray
 from hwbench.benchmark.build import cell_name
 from hwbench.data.table import Table
 from hwbench.errors import DataError, UnknownNameError, require
@@ -22,6 +23,9 @@ from hwbench.processes import unordered
 from hwbench.report.published.pieces import Pieces
 from hwbench.report.published.progress import Progress, Tell
 from hwbench.report.published.request import Request
+
+if TYPE_CHECKING:
+    from hwbench.surrogates.fitting import Measured, Recipe
 
 __all__ = ["METRICS", "cells", "check_recipe", "gaussian_figures"]
 
@@ -85,9 +89,7 @@ def check_recipe(request: Request, /) -> None:
             raise UnknownNameError.of(f"estimator of {request.recipe}", name, known)
 
 
-def gaussian_figures(
-    y: np.ndarray[Any, Any], mean: np.ndarray[Any, Any], std: np.ndarray[Any, Any], /
-) -> dict[str, float]:
+def gaussian_figures(y: FloatArray, mean: FloatArray, std: FloatArray, /) -> dict[str, float]:
     """Score predictions and standard deviations, read as normal distributions.
 
     Args:
@@ -179,7 +181,7 @@ def _cell(task: _Task) -> tuple[dict[str, Any], bool]:
     return value, True
 
 
-def _ensemble(data: Any, recipe: Any, members: int) -> dict[str, float]:
+def _ensemble(data: Measured, recipe: Recipe, members: int) -> dict[str, float]:
     """Score an ensemble of XGBoost models on the rows that the rivals are scored on."""
     from hwbench.surrogates.ensemble import Ensemble
     from hwbench.surrogates.fitting.splits import draw_folds

@@ -69,29 +69,24 @@ class Page:
     facts: tuple[tuple[str, str], ...] = field(default=())
 
 
-def markdown(page: Page, /, *, level: int = 1) -> str:
-    """Return the page as Markdown.
-
-    Args:
-        page: The page.
-        level: Of its headline.
-    """
-    return "\n\n".join(_blocks(page, "#" * level)) + "\n"
+def markdown(page: Page, /) -> str:
+    """Return the page as Markdown."""
+    return "\n\n".join(_blocks(page)) + "\n"
 
 
-def _blocks(page: Page, head: str) -> Iterator[str]:
-    yield f"{head} {page.title}"
+def _blocks(page: Page) -> Iterator[str]:
+    yield f"# {page.title}"
     yield from page.intro
     if page.facts:
         yield _grid(Grid("", ("read", ""), page.facts, words=2))
     for section in page.sections:
-        yield f"{head}# {section.title}"
+        yield f"## {section.title}"
         yield from _said(section)
         for grid in section.grids:
-            yield f"{head}## {grid.title}"
+            yield f"### {grid.title}"
             yield _grid(grid)
         if section.defects:
-            yield f"{head}## Known defects of upstream that touch this"
+            yield "### Known defects of upstream that touch this"
             yield "\n".join(f"- {_defect(defect)}" for defect in section.defects)
     yield page.footer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +92,7 @@ def _scale(request: Request, scale: str, pieces: Pieces, tell: Tell) -> dict[str
     return value
 
 
-def _counted(title: str, tell: Tell) -> Any:
+def _counted(title: str, tell: Tell) -> Callable[[int, int, str], None]:
     made: list[Progress] = []
 
     def told(done: int, total: int, name: str) -> None:

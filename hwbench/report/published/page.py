@@ -18,7 +18,7 @@ h1 { margin-bottom: 0.6rem; }
 h2 { font-size: 1.15rem; margin: 2.2rem 0 0.5rem; padding-top: 1rem; }
 h2 { border-top: 1px solid var(--line); }
 h3 { font-size: 0.95rem; margin: 1.2rem 0 0.4rem; }
-.data th.word, .data td.word { text-align: left; }
+.data th.word, .data td.word { text-align: left; white-space: normal; }
 .scroll { max-height: 34rem; }
 .facts { width: auto !important; }
 .defects li { margin: 0.25rem 0; }

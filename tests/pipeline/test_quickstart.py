@@ -74,7 +74,7 @@ def test_predictions_follow_the_machine(folder):
         assert checks[name].measured == pytest.approx((truth, truth))
         assert checks[name].predicted == pytest.approx(truth, rel=0.05)
         assert checks[name].inside
-    assert found.errors["latency_s"] < 0.05
+    assert found.errors["latency_s"] < 0.1
 
 
 def test_nothing_is_better_than_the_front(folder):

@@ -50,11 +50,13 @@ def write_plot(
     """
     figure, axes = drawing.figure(f"{chapter.bench.name} on this machine", legend=True)
     x, y = drawing.axes_of(chapter)
-    drawing.staircase(axes, chapter.points(chapter.best), x, y, color=EXACT, label="best possible")
+    drawing.staircase(
+        axes, chapter.points(chapter.best), x, y, color=EXACT, label="best possible, predicted"
+    )
     run = chapter.runs[0]
     points = run.objectives[run.front()]
     axes.scatter(
-        x(points), y(points), s=8, color=GREY, lw=0, label=f"{run.method}, {len(run)} asked"
+        x(points), y(points), s=8, color=GREY, lw=0, label=f"{run.method}, {len(run)} evaluations"
     )
     _measured(axes, chapter, measured, x)
     for limit in problem.limits:
@@ -74,7 +76,12 @@ def _measured(axes: Axes, chapter: Chapter, table: Table, x: Axis) -> None:
     latency = [float(np.median(center[number == k])) for k in range(len(codes))]
     perplexity = chapter.bench.predict_many(codes, [("perplexity", None)])[:, 0]
     axes.scatter(
-        np.array(latency) / x.factor, perplexity, s=14, color=COLOURS[0], lw=0, label="measured"
+        np.array(latency) / x.factor,
+        perplexity,
+        s=14,
+        color=COLOURS[0],
+        lw=0,
+        label="measured to learn from",
     )
 
 

@@ -185,12 +185,12 @@ def _asked(work: _Work) -> Asked:
         precision=None,
         threads=None,
         n=None,
-        passes=2,
-        anchor_every=8,
+        # More architectures tell more than more passes, and those than more samples of each.
+        passes=1,
+        anchor_every=4,
         budget_s=work.wanted.budget_s,
         seed=work.wanted.seed,
         name=f"quickstart on {work.opened.label}",
-        # Less than usual: more architectures tell more than more samples of each.
         stop=StopRule(max_s=4.0, warmup_max_s=1.0),
     )
 
@@ -204,7 +204,9 @@ def _measure(work: _Work, plan: Plan) -> int:
     now = campaign.standing(here)
     if now.todo and now.spent_s < work.wanted.budget_s:
         n, most = len(plan.architectures), units.format(work.wanted.budget_s, "s")
-        with work.step("measure", f"{n} architectures in {plan.passes} passes, at most {most}"):
+        with work.step(
+            "measure", f"{n} architectures, one of them again and again, at most {most}"
+        ):
             work.run(campaign)
         now = campaign.standing(here)
     return now.done

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 from typing import final
 
@@ -102,7 +103,7 @@ class FewShot:
     codes: Codes
     measured: FloatArray
 
-    @property
+    @cached_property
     def effects(self) -> FloatArray:
         """Mean relative effects over settings, in units of `speed`, `(k,)`."""
         total: FloatArray = np.sum([one.belief * one.mean for one in self.believed], axis=0)
@@ -150,12 +151,12 @@ class FewShot:
         Args:
             features: `n x k` relative features, such as `prior.sample`.
         """
-        level = features @ self.effects
-        square = np.zeros(len(features))
-        for one in self.believed:
-            off = features @ (one.mean - self.effects)
-            own = np.einsum("nk,kl,nl->n", features, one.covariance, features)
-            square += one.belief * (off**2 + own)
+        effects = self.effects
+        belief = np.array([one.belief for one in self.believed])
+        off = features @ np.stack([one.mean - effects for one in self.believed], axis=1)
+        covariance = np.sum([one.belief * one.covariance for one in self.believed], axis=0)
+        square = off**2 @ belief + ((features @ covariance) * features).sum(axis=1)
+        level = features @ effects
         return np.asarray(np.sqrt(square) / level, dtype=np.float64)
 
 

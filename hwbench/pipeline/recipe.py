@@ -121,10 +121,12 @@ class Fitting:
     Attributes:
         recipe: Fit recipe; see `hwbench.surrogates.fitting`.
         rivals: Whether rivals are scored for the card.
+        limits: What the bundle cannot tell, besides what the fit recipe says.
     """
 
     recipe: str
     rivals: bool = True
+    limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
-from hwbench import spaces
 from hwbench.benchmark import load, save
 from hwbench.benchmark.build import Fitted, build_bundle, cell_name
 from hwbench.benchmark.fitting import fit_tables
@@ -51,7 +50,7 @@ def _run(work: Work) -> Outcome:
         jobs=os.cpu_count() or 1,
         progress=lambda done, total, one: work.say(f"{done}/{total} {cell_name(one.table)}"),
     )
-    space = spaces.get(recipe.space)
+    space = profiling.measured_space(recipe)
     bundle = build_bundle(recipe.name, space, fitted, _about(work))
     sha256 = save(bundle, folder / BUNDLE)
     load(folder / BUNDLE)
@@ -89,6 +88,8 @@ def _about(work: Work) -> Mapping[str, Any]:
     assert trained is not None
     about = dict(read_recipe(recipe.fit_recipe).bundle)
     about["devices"] = {str(device["name"]): {"label": device["label"], "kind": device["kind"]}}
+    about["limits"] = [*recipe.fit.limits, *about.get("limits", ())]
+    about["citation"] = f"hwbench, pipeline {recipe.name}"
     about["source"] = {
         **about.get("source", {}),
         "pipeline": recipe.name,

@@ -31,10 +31,24 @@ from hwbench.spaces.gpt_costs import flops
 from hwbench.surrogates.fewshot.design import choose
 from hwbench.surrogates.fewshot.prior import Prior
 
-__all__ = ["NAME", "STAGE", "campaign_plan", "device_name", "measure_all", "missing_energy"]
+__all__ = [
+    "NAME",
+    "STAGE",
+    "campaign_plan",
+    "device_name",
+    "measure_all",
+    "measured_space",
+    "missing_energy",
+]
 
 NAME: Final = "profile"
 _CANDIDATES: Final = 600
+
+
+def measured_space(recipe: PipelineRecipe, /) -> Space:
+    """Return the space with the network that is trained: it is the one that is measured."""
+    space = spaces.get(recipe.space)
+    return space.with_network("supernet") if "supernet" in space.networks else space
 
 
 def device_name(recipe: PipelineRecipe, device: Device, /) -> str:
@@ -53,10 +67,10 @@ def campaign_plan(
         architectures: What to measure; the anchor is the one in the middle of the list.
         passes: Visits to each.
     """
-    asked, space = recipe.profile, spaces.get(recipe.space)
+    asked, space = recipe.profile, measured_space(recipe)
     protocol = MeasuringProtocol(
         name=recipe.name,
-        network=_network(space),
+        network=space.network,
         runtime=asked.runtime,
         precision=cast(Precision, asked.precision),
         workload=Workload("prefill", asked.batch, asked.tokens),
@@ -101,11 +115,6 @@ def missing_energy(device: Device, /) -> str:
     return f"{meter.reason}. {meter.fix}" if isinstance(meter, Unavailable) else ""
 
 
-def _network(space: Space) -> str:
-    """Name the network that is measured: the one that is trained."""
-    return "supernet" if "supernet" in space.networks else space.network
-
-
 def _line(now: Standing) -> str:
     left = "" if now.left_s is None else f", {units.format(now.left_s, 's')} left"
     return f"{now.done}/{len(now.slots)} measurements{left}"
@@ -122,7 +131,7 @@ def _beside(work: Work) -> Mapping[str, Any]:
 def _run(work: Work) -> Outcome:
     recipe, folder = work.recipe, work.folder(NAME)
     device = open_device(recipe.profile.device)
-    space = spaces.get(recipe.space).with_network(_network(spaces.get(recipe.space)))
+    space = measured_space(recipe)
     codes = _design(space, recipe)
     architectures = [str(arch) for arch in space.decode(codes)]
     plan = campaign_plan(recipe, device, architectures, passes=recipe.profile.passes)

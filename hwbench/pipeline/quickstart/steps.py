@@ -237,7 +237,8 @@ def _calibrate(work: _Work, rows: int) -> Benchmark:
 def _solve(work: _Work, bench: Benchmark, limits: Sequence[str]) -> tuple[Problem, ExactResult]:
     """Find the best architecture within the limits, and prove it."""
     problem = Problem.parse(bench, minimize=["perplexity"], devices=[work.device], max=limits)
-    with work.step("search", str(problem)):
+    usual = "" if work.wanted.limits else f", which {_SHARE:.0%} of random architectures keep"
+    with work.step("search", f"{problem}{usual}"):
         best = exact.solve(bench, problem, time_limit=_PATIENCE_S)
     if not best.feasible:
         raise ProblemError(_beyond(problem, best))

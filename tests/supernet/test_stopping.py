@@ -5,6 +5,7 @@ import signal
 import pytest
 import torch
 
+from hwbench.supernet.checkpoints import read
 from hwbench.supernet.training import TrainingInterrupted
 from hwbench.supernet.training.stopping import noticed
 

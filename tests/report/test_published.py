@@ -105,6 +105,7 @@ def test_tau_between_devices_and_the_page(filled, request_of):
     assert found.troubles == ()
     text = found.text.read_text(encoding="utf-8")
     assert "| a100 | 1.000 | 0.867 |" in text
+    assert "tau between devices (median 0.867; least 0.867, a100 and a40)" in text
     assert "rounded to two digits" in text
     assert "unseeded noise" not in text  # touches other tables
     assert "0.867" in found.page.read_text(encoding="utf-8")
@@ -170,13 +171,16 @@ def test_sections_show_the_figures(request_of):
     write(request)
     found = cells(request, Pieces(request.out / "pieces"), lambda _: None)
     own = found[0]["architectures"]["quick"]
-    (grid,) = quality_section(found, ("xgboost",)).grids
+    short, grid = quality_section(found, ("xgboost",)).grids
+    assert short.rows[0][:3] == ("gpt-s", "latency", "1")
+    assert short.rows[0][4] == grid.rows[0][5]  # the median of one tau
     row = dict(zip(grid.columns[:6], grid.rows[0][:6], strict=True))
     assert row["device"] == "a100"
     assert row["rows"] == "30"
     assert float(row["tau"]) == pytest.approx(own["kendall"], abs=1e-4)
     assert {len(line) for line in grid.rows} == {len(grid.columns)}
-    (grid,) = calibration_section(found, 2).grids
+    short, grid = calibration_section(found, 2).grids
+    assert short.rows[0][3] == grid.rows[0][4]
     assert {len(line) for line in grid.rows} == {len(grid.columns)}
     assert grid.rows[0][2] == f"{100 * found[0]['calibration']['coverage_50']:.1f}"
 

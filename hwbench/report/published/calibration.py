@@ -8,7 +8,7 @@ from typing import Any, Final
 from hwbench import metrics, units
 from hwbench.report.published.defects import touching
 from hwbench.report.published.document import Grid, Section
-from hwbench.report.published.quality import by_space, number, where
+from hwbench.report.published.quality import by_metric, by_space, median, number, where
 
 __all__ = ["calibration_section"]
 
@@ -40,9 +40,36 @@ def calibration_section(cells: Sequence[Mapping[str, Any]], members: int, /) -> 
         f"out as a whole.{other}",
         differs="Upstream's deviations are learned from repeats within seconds, and its curves are "
         "of AutoGluon's predictions; the ensemble here stands for its ensembles, and is smaller.",
-        grids=tuple(_grid(space, own, members > 0) for space, own in by_space(cells).items()),
+        grids=(
+            _short(cells, members > 0),
+            *(_grid(space, own, members > 0) for space, own in by_space(cells).items()),
+        ),
         defects=touching("calibration"),
     )
+
+
+def _short(cells: Sequence[Mapping[str, Any]], ensemble: bool) -> Grid:
+    """Return medians over the devices."""
+    heads = ["space", "metric", "cells", "90 %", "area", "last visit"]
+    heads += ["ensemble: 90 %", "area"] if ensemble else []
+    rows = []
+    for (space, label), own in by_metric(cells).items():
+        row = [space, label, str(len(own))]
+        row.append(_percent(median(cell["calibration"]["coverage_90"] for cell in own)))
+        row.append(number(median(cell["calibration"]["miscalibration_area"] for cell in own)))
+        row.append(_percent(median(_last_visit(cell) for cell in own)))
+        if ensemble:
+            others = [cell.get("ensemble", {}) for cell in own]
+            row.append(_percent(median(other.get("coverage_90") for other in others)))
+            row.append(number(median(other.get("miscalibration_area") for other in others)))
+        rows.append(tuple(row))
+    return Grid("In short: medians over devices", tuple(heads), tuple(rows), words=2)
+
+
+def _last_visit(cell: Mapping[str, Any]) -> object:
+    """Return the coverage of the visit that was left out; None where no machine was measured."""
+    visit = cell.get("time", {}).get("calibration", {}) if cell["device"] else {}
+    return visit.get("coverage_90")
 
 
 def _grid(space: str, cells: Sequence[Mapping[str, Any]], ensemble: bool) -> Grid:
@@ -59,8 +86,7 @@ def _row(cell: Mapping[str, Any], ensemble: bool) -> Iterator[str]:
     yield from (_percent(own[f"coverage_{level}"]) for level in _LEVELS)
     yield number(own["miscalibration_area"])
     yield units.format(own["crps"], unit)
-    visit = cell.get("time", {}).get("calibration", {}) if cell["device"] else {}
-    yield _percent(visit.get("coverage_90"))
+    yield _percent(_last_visit(cell))
     if ensemble:
         other = cell.get("ensemble", {})
         yield from (_percent(other.get(f"coverage_{level}")) for level in ("50", "90"))

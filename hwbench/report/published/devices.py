@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -162,12 +163,23 @@ def _grids(space: str, found: Mapping[str, Any]) -> Iterator[Grid]:
             (name, *(_text(tau) for tau in line))
             for name, line in zip(names, matrix["tau"], strict=True)
         )
-        title = f"{space}: {_NAMES[metric]}, tau between devices"
+        title = f"{space}: {_NAMES[metric]}, tau between devices{_short(names, matrix['tau'])}"
         yield Grid(title, ("device", *names), rows, shade=0.6)
     across = found["metrics"]
     heads = tuple(next(iter(across.values()), {}))
     lines = tuple((name, *(_text(tau) for tau in own.values())) for name, own in across.items())
     yield Grid(f"{space}: tau between metrics, device by device", ("device", *heads), lines)
+
+
+def _short(names: Sequence[str], tau: Sequence[Sequence[float | None]]) -> str:
+    """Say the median and the least agreement of two devices."""
+    pairs = [(tau[i][j], i, j) for i in range(len(names)) for j in range(i)]
+    known = sorted((value, i, j) for value, i, j in pairs if value is not None)
+    if not known:
+        return ""
+    least, i, j = known[0]
+    middle = statistics.median(value for value, _, _ in known)
+    return f" (median {middle:.3f}; least {least:.3f}, {names[j]} and {names[i]})"
 
 
 def _text(tau: float | None) -> str:

@@ -13,13 +13,16 @@ __all__ = ["html_page"]
 
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE: Final = """
-body { max-width: 1100px; }
+body { max-width: 1360px; }
+p, li { max-width: 62rem; }
 h1 { margin-bottom: 0.6rem; }
 h2 { font-size: 1.15rem; margin: 2.2rem 0 0.5rem; padding-top: 1rem; }
 h2 { border-top: 1px solid var(--line); }
 h3 { font-size: 0.95rem; margin: 1.2rem 0 0.4rem; }
 .data th.word, .data td.word { text-align: left; white-space: normal; }
-.scroll { max-height: 34rem; }
+.data th { white-space: normal; }
+.data th, .data td { padding: 0.2rem 0.45rem; font-size: 0.84rem; }
+.scroll { max-height: 36rem; }
 .facts { width: auto !important; }
 .defects li { margin: 0.25rem 0; }
 .source { color: var(--soft); }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hwbench import metrics, units
 from hwbench.report.published.defects import touching
 from hwbench.report.published.document import Grid, Section
 
-__all__ = ["by_space", "number", "quality_section", "where"]
+__all__ = ["by_metric", "by_space", "median", "number", "quality_section", "where"]
 
 _LABELS = {"xgboost": "XGBoost", "mlp": "MLP", "forest": "forest"}
 
@@ -36,7 +37,10 @@ def quality_section(cells: Sequence[Mapping[str, Any]], rivals: Sequence[str], /
         "cold starts; memory is in true bytes. Tau is Kendall's. Where tau is far below 1 the "
         "machine's drift is what is left: 'tau, drift-free' ranks against the values divided by "
         "the drift of their neighbours in time.",
-        grids=tuple(_grid(space, own, rivals) for space, own in by_space(cells).items()),
+        grids=(
+            _short(cells, rivals),
+            *(_grid(space, own, rivals) for space, own in by_space(cells).items()),
+        ),
         defects=touching("quality"),
     )
 
@@ -49,6 +53,21 @@ def by_space(cells: Sequence[Mapping[str, Any]], /) -> dict[str, list[Mapping[st
     return found
 
 
+def by_metric(cells: Sequence[Mapping[str, Any]], /) -> dict[tuple[str, str], list[Any]]:
+    """Return the cells of each space and metric; the metric as people name it."""
+    found: dict[tuple[str, str], list[Any]] = {}
+    for cell in cells:
+        label = metrics.get(cell["metric"]).label
+        found.setdefault((cell["space"], label), []).append(cell)
+    return found
+
+
+def median(values: Iterable[object], /) -> float | None:
+    """Return the median of the numbers among values; None if there is none."""
+    known = [value for value in values if isinstance(value, float | int)]
+    return statistics.median(known) if known else None
+
+
 def where(cell: Mapping[str, Any], /) -> tuple[str, str]:
     """Return metric and device of a cell, for people; a precision where there is no device."""
     label = metrics.get(cell["metric"]).label
@@ -58,6 +77,24 @@ def where(cell: Mapping[str, Any], /) -> tuple[str, str]:
 def number(value: object, digits: int = 4) -> str:
     """Return a figure as text; "-" where there is none."""
     return f"{value:.{digits}f}" if isinstance(value, float | int) else "-"
+
+
+def _short(cells: Sequence[Mapping[str, Any]], rivals: Sequence[str]) -> Grid:
+    """Return medians over the devices."""
+    heads = ["space", "metric", "cells", "R2", "tau", "MAPE %"]
+    heads += [f"{_LABELS.get(name, name)}: {what}" for name in rivals for what in ("tau", "MAPE %")]
+    rows = []
+    for (space, label), own in by_metric(cells).items():
+        scores = [cell["architectures"][cell["chosen"]] for cell in own]
+        row = [space, label, str(len(own))]
+        row += [number(median(s[name] for s in scores)) for name in ("r2", "kendall")]
+        row.append(_percent(median(s["mape"] for s in scores)))
+        for name in rivals:
+            others = [cell["architectures"].get(name, {}) for cell in own]
+            row.append(number(median(other.get("kendall") for other in others)))
+            row.append(_percent(median(other.get("mape") for other in others)))
+        rows.append(tuple(row))
+    return Grid("In short: medians over devices", tuple(heads), tuple(rows), words=2)
 
 
 def _grid(space: str, cells: Sequence[Mapping[str, Any]], rivals: Sequence[str]) -> Grid:

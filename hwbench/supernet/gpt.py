@@ -110,10 +110,10 @@ class ElasticGPT(nn.Module):
         if isinstance(arch, ArchWeights):
             return self.superpose(tokens, arch)
         config = self.config(arch)
-        table = self.wte.plain(config.embed_dim)  # cut once for both ends of a tied network
-        x = self._sliced(tokens, config, table)
+        x, table = self._look_up(tokens, config.embed_dim)
+        x = self._sliced(x, config)
         if self.lm_head is None:
-            return nn.functional.linear(x, table)
+            return nn.functional.linear(x, cast(Tensor, table))
         return cast(Tensor, self.lm_head(x, self.network.vocab_size))
 
     def superpose(self, tokens: Tensor, weights: ArchWeights, /) -> Tensor:
@@ -128,17 +128,20 @@ class ElasticGPT(nn.Module):
             ShapeError: If tokens or weights have another shape.
         """
         mixture = self.mixtures(weights)
-        x = self._superposed(tokens, mixture)
+        x, table = self._look_up(tokens, self.norm.weight.shape[0])
+        x = self._superposed(x, mixture)
         if self.lm_head is None:
-            return self.wte.superpose_logits(x, mixture.widths)
+            scale = mixture.widths.scale
+            return nn.functional.linear(x * scale.to(x.dtype), cast(Tensor, table))
         return self.lm_head.superpose(x, mixture.inputs)
 
     def hidden(self, tokens: Tensor, arch: Architecture | ArchWeights, /) -> Tensor:
         """Return the last hidden state, `(B, T, d)`, or `(B, T, D)` of a mixture."""
         if isinstance(arch, ArchWeights):
-            return self._superposed(tokens, self.mixtures(arch))
+            x = self._look_up(tokens, self.norm.weight.shape[0], table=False)[0]
+            return self._superposed(x, self.mixtures(arch))
         config = self.config(arch)
-        return self._sliced(tokens, config, self.wte.plain(config.embed_dim))
+        return self._sliced(self._look_up(tokens, config.embed_dim, table=False)[0], config)
 
     # -- networks ------------------------------------------------------------------------------
 
@@ -179,21 +182,25 @@ class ElasticGPT(nn.Module):
     def _block(self, layer: int) -> ElasticBlock:
         return cast(ElasticBlock, self.blocks[layer])
 
-    def _sliced(self, tokens: Tensor, config: GptConfig, table: Tensor) -> Tensor:
+    def _look_up(
+        self, tokens: Tensor, width: int, *, table: bool = True
+    ) -> tuple[Tensor, Tensor | None]:
+        # The vectors (B, T, d); and of a tied network the table, for its other end.
         check_tokens(tokens, self.network.context)
-        x = nn.functional.embedding(tokens, table)  # (B, T, d)
+        return self.wte.tied(tokens, width, table=table and self.lm_head is None)
+
+    def _sliced(self, x: Tensor, config: GptConfig) -> Tensor:
         if self.wpe is not None:
-            x = x + self.wpe.plain(config.embed_dim)[: tokens.shape[1]]
+            x = x + self.wpe.plain(config.embed_dim)[: x.shape[1]]
         x = self.drop(x)
         for i, (heads, ratio) in enumerate(zip(config.n_head, config.mlp_ratio, strict=True)):
             x = self.blocks[i](x, heads, ratio * config.embed_dim, bias=config.bias)
         return cast(Tensor, self.norm(x))
 
-    def _superposed(self, tokens: Tensor, mixture: GptMixture) -> Tensor:
-        check_tokens(tokens, self.network.context)
-        x = self.wte.superpose(tokens, mixture.widths)  # (B, T, D)
+    def _superposed(self, x: Tensor, mixture: GptMixture) -> Tensor:
+        x = x * mixture.widths.scale.to(x.dtype)  # (B, T, D)
         if self.wpe is not None:
-            places = torch.arange(tokens.shape[1], device=tokens.device)
+            places = torch.arange(x.shape[1], device=x.device)
             x = x + self.wpe.superpose(places, mixture.widths)
         x = self.drop(x)
         total = torch.zeros((), device=x.device, dtype=x.dtype)

@@ -182,14 +182,20 @@ class SplitWidthAttention(nn.Module):
             ShapeError: If the number of heads does not divide the width.
         """
         _check_split(width, heads)
-        weight, shift = self.qkv.plain(width, 3 * width, bias=bias)
-        out, out_shift = self.proj.plain(width, width, bias=bias)
         size = width // heads
-        by_head = weight.view(size, heads, 3, width).permute(1, 2, 0, 3).reshape(3 * width, width)
-        if shift is not None:
-            shift = shift.view(size, heads, 3).permute(1, 2, 0).reshape(3 * width)
-        out = out.view(width, size, heads).transpose(1, 2).reshape(width, width)
-        return AttentionWeights((by_head, shift), (out, out_shift))
+
+        def by_head(rows: Tensor) -> Tensor:
+            return rows.view(size, heads, 3, *rows.shape[1:]).movedim(0, 2)
+
+        def columns_by_head(weight: Tensor) -> Tensor:
+            return weight.view(-1, size, heads).transpose(1, 2)
+
+        weight, shift = self.qkv.plain(width, 3 * width, bias=bias, arrange=(by_head, by_head))
+        out, out_shift = self.proj.plain(width, width, bias=bias, arrange=(columns_by_head, None))
+        weight = weight.reshape(3 * width, width)
+        shift = None if shift is None else shift.reshape(3 * width)
+        out = out.reshape(width, width)
+        return AttentionWeights((weight, shift), (out, out_shift))
 
     def forward(self, x: Tensor, heads: int, /, *, bias: bool = True) -> Tensor:
         """Run the layer with this many heads on `(B, T, d)`."""

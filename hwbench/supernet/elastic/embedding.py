@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hwbench.errors import require
 from hwbench.supernet.elastic.masks import Prefixes
-from hwbench.supernet.elastic.slices import corner
+from hwbench.supernet.elastic.slices import corner, zeros
 
 require("torch", "train")
 
 import torch  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
+from torch.autograd.function import once_differentiable  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 __all__ = ["ElasticEmbedding"]
@@ -45,16 +48,64 @@ class ElasticEmbedding(nn.Module):
 
     def forward(self, tokens: Tensor, width: int, /) -> Tensor:
         """Look up integers `(...)`: `(..., width)`."""
-        return F.embedding(tokens, self.plain(width))
+        return self.tied(tokens, width, table=False)[0]
+
+    def tied(
+        self, tokens: Tensor, width: int, /, *, table: bool = True
+    ) -> tuple[Tensor, Tensor | None]:
+        """Look up integers `(...)`, and return the table for a linear layer at the other end.
+
+        Both have one gradient, made in one place: a sum of two gradients of the size of the table
+        can cost more than all layers between.
+
+        Args:
+            tokens: Integers `(...)`.
+            width: Width of the vectors.
+            table: Whether to return the table.
+
+        Returns:
+            `(..., width)`, and `plain(width)` or None.
+        """
+        if torch.compiler.is_compiling():  # which cannot follow, and has no need to
+            whole = self.plain(width)
+            return F.embedding(tokens, whole), whole if table else None
+        return _Tied.apply(self.weight, tokens, width, table)  # type: ignore[no-any-return, no-untyped-call]
 
     def superpose(self, tokens: Tensor, widths: Prefixes, /) -> Tensor:
         """Look up integers `(...)` in the mixture of tables: `(..., D)`."""
         return F.embedding(tokens, self.weight) * widths.scale.to(self.weight.dtype)
 
-    def logits(self, x: Tensor, /) -> Tensor:
-        """Use the table as an output layer without bias: `(..., width)` to `(..., rows)`."""
-        return F.linear(x, self.plain(x.shape[-1]))
 
-    def superpose_logits(self, x: Tensor, widths: Prefixes, /) -> Tensor:
-        """Use the mixture of tables as an output layer: `(..., D)` to `(..., rows)`."""
-        return F.linear(x * widths.scale.to(x.dtype), self.weight)
+class _Tied(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, weight: Tensor, tokens: Tensor, width: int, table: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        ctx.save_for_backward(tokens)
+        ctx.shape, ctx.width = tuple(weight.shape), width
+        ctx.set_materialize_grads(False)
+        part = weight[:, :width]
+        rows = F.embedding(tokens, part)
+        if not table:
+            return rows, None
+        if width == weight.shape[1]:
+            return rows, weight.view_as(weight)
+        return rows, part.contiguous()
+
+    @staticmethod
+    @once_differentiable
+    def backward(
+        ctx: Any, of_rows: Tensor | None, of_table: Tensor | None
+    ) -> tuple[Tensor | None, None, None, None]:
+        (tokens,) = ctx.saved_tensors
+        given = of_table if of_table is not None else of_rows
+        if given is None:
+            return None, None, None, None
+        full = of_table is not None and ctx.width == ctx.shape[1]
+        whole = given.new_empty(ctx.shape) if full else zeros(given, ctx.shape)
+        part = whole[:, : ctx.width]
+        if of_table is not None:
+            part.copy_(of_table)
+        if of_rows is not None:
+            part.index_add_(0, tokens.reshape(-1), of_rows.reshape(-1, ctx.width).to(part.dtype))
+        return whole, None, None, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hwbench.errors import require
 from hwbench.supernet.elastic.masks import Mask
-from hwbench.supernet.elastic.slices import corner
+from hwbench.supernet.elastic.slices import Arrange, corner
 
 require("torch", "train")
 
@@ -41,11 +41,26 @@ class ElasticLinear(nn.Module):
         self.bias = nn.Parameter(torch.empty(outputs, device=device, dtype=dtype)) if bias else None
 
     def plain(
-        self, inputs: int, outputs: int, /, *, bias: bool = True
+        self,
+        inputs: int,
+        outputs: int,
+        /,
+        *,
+        bias: bool = True,
+        arrange: tuple[Arrange | None, Arrange | None] = (None, None),
     ) -> tuple[Tensor, Tensor | None]:
-        """Return weight and bias of the plain layer with these sizes, as views or copies."""
-        weight = corner(self.weight, outputs, inputs)
-        return weight, corner(self.bias, outputs) if bias and self.bias is not None else None
+        """Return weight and bias of the plain layer with these sizes, as views or copies.
+
+        Args:
+            inputs: Number of inputs.
+            outputs: Number of outputs.
+            bias: Whether to return the bias, if there is one.
+            arrange: Applied to the weight and to the bias in the same copy.
+        """
+        weight = corner(self.weight, outputs, inputs, arrange=arrange[0])
+        if not bias or self.bias is None:
+            return weight, None
+        return weight, corner(self.bias, outputs, arrange=arrange[1])
 
     def forward(self, x: Tensor, outputs: int, /, *, bias: bool = True) -> Tensor:
         """Run the layer with `outputs` outputs and as many inputs as `x` has.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import numpy as np
 
 from hwbench.errors import ShapeError, require
 
@@ -12,44 +15,69 @@ import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torch.autograd.function import once_differentiable  # noqa: E402
 
-__all__ = ["corner"]
+__all__ = ["Arrange", "corner", "zeros"]
+
+Arrange: TypeAlias = Callable[[Tensor], Tensor]
+"""Gives another view of a tensor, of the same entries."""
+
+_KINDS: Final = {torch.float32: np.float32, torch.float64: np.float64}
 
 
-def corner(weight: Tensor, /, *sizes: int) -> Tensor:
+def corner(weight: Tensor, /, *sizes: int, arrange: Arrange | None = None) -> Tensor:
     """Return the first `sizes[i]` entries along each axis i, contiguous.
 
     Contiguous, because matrix products of strided and of packed matrices may differ in their last
     bits, and a slice must give what the extracted layer gives. The whole weight is returned as it
     is. The gradient is zero outside the slice.
 
+    Args:
+        weight: The weight.
+        sizes: As many as the weight has axes.
+        arrange: Applied to the slice, in the same copy.
+
     Raises:
         ShapeError: If a size is below one or above the weight's.
     """
     shape = tuple(weight.shape)
-    if sizes == shape:
+    if sizes == shape and arrange is None:
         return weight
     fits = len(sizes) == len(shape) and all(
         0 < size <= most for size, most in zip(sizes, shape, strict=True)
     )
     if not fits:
         raise ShapeError(f"cannot cut {sizes} out of a weight of shape {shape}")
-    return _Corner.apply(weight, sizes)  # type: ignore[no-any-return, no-untyped-call]
+    return _Corner.apply(weight, sizes, arrange)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def zeros(like: Tensor, shape: tuple[int, ...], /) -> Tensor:
+    """Return zeros like a tensor, in another shape, most of which stay unwritten.
+
+    On the CPU numpy allocates them: memory that the system clears when it is first written to.
+    """
+    kind = _KINDS.get(like.dtype)
+    if like.device.type != "cpu" or kind is None or torch.compiler.is_compiling():
+        return like.new_zeros(shape)
+    return torch.from_numpy(np.zeros(shape, kind))
 
 
 class _Corner(torch.autograd.Function):
-    # One fill and one copy backwards; plain indexing pads once for each axis.
+    # One copy each way; plain indexing pads once for each axis.
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, sizes: tuple[int, ...]) -> Tensor:
-        ctx.shape = weight.shape
-        return weight[tuple(map(slice, sizes))].contiguous()
+    def forward(
+        ctx: Any, weight: Tensor, sizes: tuple[int, ...], arrange: Arrange | None
+    ) -> Tensor:
+        ctx.shape, ctx.sizes, ctx.arrange = tuple(weight.shape), sizes, arrange
+        return _view(weight, sizes, arrange).contiguous()
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        whole = grad.new_empty(ctx.shape)
-        rest = whole
-        for axis, size in enumerate(grad.shape):  # zeros where the slice does not go, once
-            rest.narrow(axis, size, rest.shape[axis] - size).zero_()
-            rest = rest.narrow(axis, 0, size)
-        rest.copy_(grad)
-        return whole, None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        full = ctx.sizes == ctx.shape
+        whole = grad.new_empty(ctx.shape) if full else zeros(grad, ctx.shape)
+        _view(whole, ctx.sizes, ctx.arrange).copy_(grad)
+        return whole, None, None
+
+
+def _view(weight: Tensor, sizes: tuple[int, ...], arrange: Arrange | None) -> Tensor:
+    part = weight[tuple(map(slice, sizes))]
+    return part if arrange is None else arrange(part)

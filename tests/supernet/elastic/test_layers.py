@@ -57,11 +57,23 @@ def test_embedding():
     _close(table.superpose(tokens, _widths(mixture)), expected)
 
 
-def test_table_as_output_layer():
+@pytest.mark.parametrize("width", [4, 8, 12])
+@pytest.mark.parametrize("used", ["rows", "table", "both"])
+def test_a_tied_table_has_the_gradients_of_both_ends(width, used):
     table = randomise(ElasticEmbedding(9, 12, dtype=F64))
-    x, mixture = draw(2, 3, 12), weights_of(3)
-    expected = sum(p * table.logits(x[..., :e]) for p, e in zip(mixture, WIDTHS, strict=True))
-    _close(table.superpose_logits(x, _widths(mixture)), expected)
+    tokens, x = torch.tensor([[1, 5, 5], [0, 8, 2]]), draw(2, 3, width)
+    rows, whole = table.tied(tokens, width)
+    assert torch.equal(rows, table.weight[:, :width][tokens])
+    assert torch.equal(whole, table.weight[:, :width])
+    weight = table.weight.detach().clone().requires_grad_()
+    ends = {
+        "rows": (rows.square().sum(), weight[:, :width][tokens].square().sum()),
+        "table": ((x @ whole.T).sin().sum(), (x @ weight[:, :width].T).sin().sum()),
+    }
+    chosen = ends.values() if used == "both" else [ends[used]]
+    for side in zip(*chosen, strict=True):
+        sum(side).backward()
+    _close(table.weight.grad, weight.grad)
 
 
 # -- norms ---------------------------------------------------------------------------------------

@@ -1,0 +1,56 @@
+"""Slices: entries, gradients, and what a copy may rearrange; against plain indexing."""
+
+import pytest
+
+from hwbench.errors import ShapeError
+
+torch = pytest.importorskip("torch", reason="needs the extra [train]")
+
+from hwbench.supernet.elastic.slices import corner, zeros  # noqa: E402
+from tests.supernet.elastic.loops import draw  # noqa: E402
+
+
+def _turned(weight):
+    return weight.view(2, weight.shape[0] // 2, -1).transpose(0, 1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("sizes", [(6, 5), (4, 5), (6, 3), (4, 3)])
+@pytest.mark.parametrize("arrange", [None, _turned])
+def test_a_corner_and_its_gradient(dtype, sizes, arrange):
+    weight = draw(6, 5).to(dtype).requires_grad_()
+    part = corner(weight, *sizes, arrange=arrange)
+    expected = weight.detach()[: sizes[0], : sizes[1]]
+    expected = expected if arrange is None else arrange(expected)
+    assert torch.equal(part, expected)
+    assert part.is_contiguous()
+    given = torch.arange(1.0, 1 + part.numel()).view(part.shape).to(dtype)
+    part.backward(given)
+    whole = torch.zeros_like(weight)
+    target = whole[: sizes[0], : sizes[1]]
+    (target if arrange is None else arrange(target)).copy_(given)
+    assert torch.equal(weight.grad, whole)
+
+
+def test_gradients_add_up():
+    weight = draw(6, 5).requires_grad_()
+    (corner(weight, 4, 3).sum() + corner(weight, 2, 5).sum()).backward()
+    counted = torch.zeros(6, 5, dtype=weight.dtype)
+    counted[:4, :3] += 1
+    counted[:2, :5] += 1
+    assert torch.equal(weight.grad, counted)
+
+
+def test_zeros_are_zeros_one_can_write_to():
+    for dtype in (torch.float32, torch.float64, torch.bfloat16, torch.float16):
+        made = zeros(torch.ones(1, dtype=dtype), (3, 1000))
+        assert made.dtype == dtype
+        assert not made.any()
+        made[0] = 1
+        assert made.sum() == 1000
+
+
+def test_a_corner_beyond_the_weight_is_refused():
+    for sizes in ((7, 5), (0, 5), (6,)):
+        with pytest.raises(ShapeError, match="cannot cut"):
+            corner(draw(6, 5), *sizes)

@@ -29,7 +29,8 @@ BUDGET_S = 12 * SECONDS
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A finished quickstart, the machine it was measured on, and what it told."""
-    root, machine, told = tmp_path_factory.mktemp("quick"), Machine(), []
+    root, machine = tmp_path_factory.mktemp("quick"), Machine()
+    told: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
         simplify(patch, machine)
         wanted = quick.Wanted(root / "out", f"replay:{record(root / 'device.json')}", BUDGET_S)
@@ -108,6 +109,17 @@ def test_the_same_call_measures_nothing_again(folder, again, machine):
     assert machine.jobs == []
     assert found.best.architecture == folder[3].best.architecture
     assert found.checks == folder[3].checks
+
+
+def test_what_is_removed_is_made_again(folder, again, machine):
+    for name in ("bundle", "search"):
+        shutil.rmtree(again.out / name)
+    (again.out / "report.html").unlink()
+    found = quick.quickstart(again)
+    assert machine.jobs == []
+    assert found.bench.sha256 == folder[3].bench.sha256
+    assert (found.front == folder[3].front).all()
+    assert found.files["page"].is_file()
 
 
 def test_ctrl_c_keeps_what_was_measured(tmp_path, machine):

@@ -219,7 +219,7 @@ def _calibrate(work: _Work, rows: int) -> Benchmark:
 
     folder, state = work.folder, work.folder.state()
     made = state.get("calibrated")
-    if made is not None and made["rows"] == rows:
+    if made is not None and made["rows"] == rows and folder.bundle.is_dir():
         bench = load(folder.bundle)
         if bench.sha256 == made["sha256"]:
             return bench
@@ -237,7 +237,9 @@ def _calibrate(work: _Work, rows: int) -> Benchmark:
 def _solve(work: _Work, bench: Benchmark, limits: Sequence[str]) -> tuple[Problem, ExactResult]:
     """Find the best architecture within the limits, and prove it."""
     problem = Problem.parse(bench, minimize=["perplexity"], devices=[work.device], max=limits)
-    usual = "" if work.wanted.limits else f", which {_SHARE:.0%} of random architectures keep"
+    usual = (
+        "" if work.wanted.limits else f", which {100 * _SHARE:.0f} % of random architectures keep"
+    )
     with work.step("search", f"{problem}{usual}"):
         best = exact.solve(bench, problem, time_limit=_PATIENCE_S)
     if not best.feasible:

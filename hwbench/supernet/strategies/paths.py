@@ -106,7 +106,7 @@ class Standalone(Strategy):
     parts = ("weights", "architecture")
 
     def __init__(self, arch: Architecture | None = None) -> None:
-        self.arch = arch
+        self.arch, self.whole = arch, arch is None
 
     def train_weights(self, micro: MicroStep) -> Tensor:
         """Send the loss of one batch backward."""

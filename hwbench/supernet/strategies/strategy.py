@@ -68,11 +68,13 @@ class Strategy(ABC):
     Attributes:
         parts: Parts of the text that weights are trained on.
         passes: Forward and backward passes of `train_weights`, by turns.
+        whole: Whether each of them uses all weights.
         distribution: What an `ArchitectureStrategy` learns; None for all others.
     """
 
     parts: ClassVar[tuple[Part, ...]] = ("weights",)
     passes: int = 1
+    whole: bool = False
     distribution: ArchDistribution | None = None
 
     @abstractmethod

@@ -51,6 +51,7 @@ class TangleNas(ArchitectureStrategy):
                 f"without draws: darts, not {type(distribution).__name__}"
             )
         self.distribution, self.penalty, self.order = distribution, penalty, order
+        self.whole = not distribution.hard
 
     def train_weights(self, micro: MicroStep) -> Tensor:
         """Send the loss of one draw backward to the weights."""

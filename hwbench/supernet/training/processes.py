@@ -1,14 +1,15 @@
 """Several processes that train one network, as `torchrun` starts them.
 
 Gradients of the weights are averaged by torch's `DistributedDataParallel`, once a step: in the last
-of its passes, with what the earlier ones have left. It is told to look for weights that this pass
-does not use, so that their gradients from earlier passes are averaged, too, and weights that no
-pass used have none, as in one process.
+of its passes, with what the earlier ones have left. Where passes run slices, it is told to look for
+weights that this one does not use: their gradients from earlier passes are averaged, too, and
+weights that no pass used have none, as in one process.
 """
 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -53,13 +54,20 @@ class Processes:
         for tensor, part in zip(held, torch.split(flat, sizes), strict=True):
             tensor.detach().copy_(part.view_as(tensor))
 
-    def shared(self, network: nn.Module, /) -> nn.Module:
-        """Return a network whose backward passes average gradients over all processes."""
+    def shared(self, network: nn.Module, /, *, whole: bool) -> nn.Module:
+        """Return a network whose backward passes average gradients over all processes.
+
+        Args:
+            network: The network.
+            whole: Whether each pass uses all weights.
+        """
         if self.world == 1:
             return network
-        return DistributedDataParallel(
-            network, find_unused_parameters=True, broadcast_buffers=False
-        )
+        with warnings.catch_warnings():  # torch 2.13 prefers a word that 2.5 does not know
+            warnings.simplefilter("ignore", FutureWarning)
+            return DistributedDataParallel(
+                network, find_unused_parameters=not whole, broadcast_buffers=False
+            )
 
     def apart(self, network: nn.Module, /) -> AbstractContextManager[None]:
         """Run a shared network so that the backward pass keeps its gradients to this process."""

@@ -55,7 +55,9 @@ class Stepper:
         own: Processes,
     ) -> None:
         self._state, self._windows, self._config, self._own = state, windows, config, own
-        self._network = own.shared(_Runner(state.network, config, own.device))
+        self._network = own.shared(
+            _Runner(state.network, config, own.device), whole=state.strategy.whole
+        )
         self._passes_left = 0
 
     def step(self) -> StepLosses:

@@ -18,7 +18,7 @@ from hwbench.surrogates.scores import kendall, mape
 
 __all__ = ["Checked", "verdict"]
 
-_RESAMPLES: Final = 2000
+_RESAMPLES: Final = 500
 _SAMPLE: Final = "sample"
 
 

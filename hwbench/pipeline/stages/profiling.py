@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,9 +17,9 @@ from hwbench.data import Table
 from hwbench.data import journal as journals
 from hwbench.errors import DataError
 from hwbench.pipeline.recipe import PipelineRecipe
-from hwbench.pipeline.stage import Outcome, Stage, Work
+from hwbench.pipeline.stage import Outcome, Say, Stage, Work
 from hwbench.profiling.campaign import Campaign
-from hwbench.profiling.devices import Device, open_device
+from hwbench.profiling.devices import Device, DeviceBusyError, open_device
 from hwbench.profiling.measuring import measure
 from hwbench.profiling.meters.energy import Unavailable
 from hwbench.profiling.plan import Plan
@@ -43,6 +44,8 @@ __all__ = [
 
 NAME: Final = "profile"
 _CANDIDATES: Final = 600
+_PAUSE_S: Final = 5.0
+_ATTEMPTS: Final = 720  # an hour
 
 
 def measured_space(recipe: PipelineRecipe, /) -> Space:
@@ -95,9 +98,13 @@ def campaign_plan(
 def measure_all(work: Work, plan: Plan, device: Device, folder: Path, /) -> list[Table]:
     """Measure a plan, or what is left of it; return its tables.
 
+    While another process measures on the device, it waits.
+
     Raises:
-        DataError: If the time budget was used up before everything was measured once.
+        DataError: If nothing could be measured.
+        DeviceBusyError: If the device stays busy for an hour.
     """
+    _wait_for(device, work.say)
 
     def told(progress: Any) -> None:
         work.say(_line(progress.standing))
@@ -107,6 +114,20 @@ def measure_all(work: Work, plan: Plan, device: Device, folder: Path, /) -> list
     if not found:
         raise DataError(f"nothing could be measured: {dict(end.failed)}")
     return found
+
+
+def _wait_for(device: Device, say: Say) -> None:
+    """Return once nobody else measures on a device; hours of training should not end on that."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            with device.lock():
+                return
+        except DeviceBusyError as error:
+            if attempt == _ATTEMPTS - 1:
+                raise
+            if not attempt:
+                say(f"waiting: {error}")
+            time.sleep(_PAUSE_S)
 
 
 def missing_energy(device: Device, /) -> str:

@@ -21,6 +21,7 @@ Arrange: TypeAlias = Callable[[Tensor], Tensor]
 """Gives another view of a tensor, of the same entries."""
 
 _KINDS: Final = {torch.float32: np.float32, torch.float64: np.float64}
+_SMALL: Final = 2**17  # entries; below, fewer operations matter more than fewer copies
 
 
 def corner(weight: Tensor, /, *sizes: int, arrange: Arrange | None = None) -> Tensor:
@@ -46,6 +47,8 @@ def corner(weight: Tensor, /, *sizes: int, arrange: Arrange | None = None) -> Te
     )
     if not fits:
         raise ShapeError(f"cannot cut {sizes} out of a weight of shape {shape}")
+    if weight.numel() <= _SMALL:
+        return _view(weight, sizes, arrange).contiguous()
     return _Corner.apply(weight, sizes, arrange)  # type: ignore[no-any-return, no-untyped-call]
 
 
@@ -61,7 +64,7 @@ def zeros(like: Tensor, shape: tuple[int, ...], /) -> Tensor:
 
 
 class _Corner(torch.autograd.Function):
-    # One copy each way; plain indexing pads once for each axis.
+    # One copy each way; the gradient of plain indexing pads once for each axis.
     @staticmethod
     def forward(
         ctx: Any, weight: Tensor, sizes: tuple[int, ...], arrange: Arrange | None

@@ -6,8 +6,16 @@ from hwbench.errors import ShapeError
 
 torch = pytest.importorskip("torch", reason="needs the extra [train]")
 
+from hwbench.supernet.elastic import slices  # noqa: E402
 from hwbench.supernet.elastic.slices import corner, zeros  # noqa: E402
 from tests.supernet.elastic.loops import draw  # noqa: E402
+
+
+@pytest.fixture(autouse=True, params=["small", "large"])
+def size(request, monkeypatch):
+    """Small and large weights are cut in two ways: take all weights for the one or the other."""
+    if request.param == "large":
+        monkeypatch.setattr(slices, "_SMALL", 0)
 
 
 def _turned(weight):

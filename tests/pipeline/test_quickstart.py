@@ -142,6 +142,16 @@ def test_another_limit_asks_for_its_answer_only(folder, again, machine):
     assert {job.architecture for job in machine.jobs} == {str(found.best.architecture)}
 
 
+def test_a_short_budget_says_so_and_leaves_the_folder_free(tmp_path, machine):
+    recording = record(tmp_path / "device.json")
+    wanted = quick.Wanted(tmp_path / "out", f"replay:{recording}", SECONDS)
+    with pytest.raises(DataError, match=r"too little time .* suffices for 0 .*; take a longer one"):
+        quick.quickstart(wanted)
+    machine.stop_at = 2
+    with pytest.raises(KeyboardInterrupt):  # it measures now
+        quick.quickstart(replace(wanted, budget_s=BUDGET_S))
+
+
 def test_a_limit_beyond_reach_says_what_is_in_it(folder, again, machine):
     with pytest.raises(ProblemError, match=r"latency@my-cpu <= 1 ms \(it goes from \d.* to \d"):
         quick.quickstart(replace(again, limits=("latency=1ms",)))

@@ -55,14 +55,15 @@ class Folder:
             SchemaError: If its record cannot be read.
         """
         known = self.state()
-        if known:
-            if known["asked"] == asked:
-                return
+        if not known:
+            if self.root.exists() and (not self.root.is_dir() or any(self.root.iterdir())):
+                raise DataError(f"{self.root} holds something else; name another folder")
+            self.keep({"asked": asked})
+        elif known["asked"] != asked and self.journal.exists():
             there = ", ".join(f"{name} {value}" for name, value in known["asked"].items())
             raise DataError(f"{self.root} holds a quickstart of {there}; name another folder")
-        if self.root.exists() and (not self.root.is_dir() or any(self.root.iterdir())):
-            raise DataError(f"{self.root} holds something else; name another folder")
-        self.keep({"asked": asked})
+        elif known["asked"] != asked:  # nothing was measured yet
+            self.keep({"asked": asked})
 
     def state(self) -> dict[str, Any]:
         """Read the record; empty if there is none.

@@ -17,7 +17,7 @@ import numpy as np
 from hwbench import metrics, units
 from hwbench.benchmark import Benchmark, load, save
 from hwbench.data.files import write_text
-from hwbench.errors import MissingExtraError
+from hwbench.errors import DataError, MissingExtraError
 from hwbench.pipeline.quickstart.folder import Folder
 from hwbench.pipeline.quickstart.result import Check, Quickstart, Wanted
 from hwbench.search import BenchmarkEvaluator, Problem, ProblemError, exact, run
@@ -165,7 +165,11 @@ def _plan(work: _Work) -> Plan:
     if path.is_file():
         return read_plan(path)
     with work.step("plan", "time one architecture, then choose those that tell most"):
-        plan = make(_asked(work), measuring.measure).plan
+        try:
+            plan = make(_asked(work), measuring.measure).plan
+        except DataError as error:
+            reason = str(error).partition(";")[0]
+            raise DataError(f"too little time to measure: {reason}; take a longer one") from error
         write_text(path, to_text(plan))
     return plan
 

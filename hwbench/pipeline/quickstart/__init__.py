@@ -8,6 +8,7 @@ where it was.
 """
 
 from hwbench.pipeline.quickstart.result import Check, Quickstart, Wanted
-from hwbench.pipeline.quickstart.steps import METRICS, PROTOCOL, quickstart, ready
+from hwbench.pipeline.quickstart.steps import quickstart, ready
+from hwbench.pipeline.quickstart.work import METRICS, PROTOCOL
 
 __all__ = ["METRICS", "PROTOCOL", "Check", "Quickstart", "Wanted", "quickstart", "ready"]

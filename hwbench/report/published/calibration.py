@@ -24,7 +24,8 @@ def calibration_section(cells: Sequence[Mapping[str, Any]], members: int, /) -> 
     """
     other = (
         f" The ensemble is {members} XGBoost models, each without one part of the rows, read as a "
-        "normal distribution of their mean and standard deviation."
+        "normal distribution of their mean and standard deviation. That deviation says how far the "
+        "models disagree about the mean, and not how far a measurement may lie from it."
         if members
         else ""
     )

@@ -1,8 +1,7 @@
 """Surrogates fitted and scored anew, one cell (space, device, metric) after the other, each kept.
 
 A cell's estimators, splits and intervals are those of `hwbench fit`. Beside its intervals stand
-those of an ensemble of XGBoost models read as a normal distribution, which is how upstream makes
-its uncertainty.
+those of an ensemble of XGBoost models, read as a normal distribution as upstream reads its own.
 """
 
 from __future__ import annotations

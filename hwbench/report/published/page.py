@@ -22,7 +22,7 @@ h3 { font-size: 0.95rem; margin: 1.2rem 0 0.4rem; }
 .data th.word, .data td.word { text-align: left; white-space: normal; }
 .data th { white-space: normal; }
 .data th, .data td { padding: 0.2rem 0.45rem; font-size: 0.84rem; }
-.scroll { max-height: 36rem; }
+.scroll { max-height: none; }
 .facts { width: auto !important; }
 .defects li { margin: 0.25rem 0; }
 .source { color: var(--soft); }

@@ -6,7 +6,7 @@ from typing import Any
 
 from hwbench.errors import require
 from hwbench.supernet.elastic.masks import Prefixes
-from hwbench.supernet.elastic.slices import corner, zeros
+from hwbench.supernet.elastic.slices import corner, framed
 
 require("torch", "train")
 
@@ -101,8 +101,8 @@ class _Tied(torch.autograd.Function):
         given = of_table if of_table is not None else of_rows
         if given is None:
             return None, None, None, None
-        full = of_table is not None and ctx.width == ctx.shape[1]
-        whole = given.new_empty(ctx.shape) if full else zeros(given, ctx.shape)
+        rows = 0 if of_table is None else ctx.shape[0]
+        whole = framed(given, ctx.shape, (rows, ctx.width))
         part = whole[:, : ctx.width]
         if of_table is not None:
             part.copy_(of_table)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-import numpy as np
-
 from hwbench.errors import ShapeError, require
 
 require("torch", "train")
@@ -15,12 +13,11 @@ import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torch.autograd.function import once_differentiable  # noqa: E402
 
-__all__ = ["Arrange", "corner", "zeros"]
+__all__ = ["Arrange", "corner", "framed"]
 
 Arrange: TypeAlias = Callable[[Tensor], Tensor]
 """Gives another view of a tensor, of the same entries."""
 
-_KINDS: Final = {torch.float32: np.float32, torch.float64: np.float64}
 _SMALL: Final = 2**17  # entries; below, fewer operations matter more than fewer copies
 
 
@@ -52,15 +49,14 @@ def corner(weight: Tensor, /, *sizes: int, arrange: Arrange | None = None) -> Te
     return _Corner.apply(weight, sizes, arrange)  # type: ignore[no-any-return, no-untyped-call]
 
 
-def zeros(like: Tensor, shape: tuple[int, ...], /) -> Tensor:
-    """Return zeros like a tensor, in another shape, most of which stay unwritten.
-
-    On the CPU numpy allocates them: memory that the system clears when it is first written to.
-    """
-    kind = _KINDS.get(like.dtype)
-    if like.device.type != "cpu" or kind is None or torch.compiler.is_compiling():
-        return like.new_zeros(shape)
-    return torch.from_numpy(np.zeros(shape, kind))
+def framed(like: Tensor, shape: tuple[int, ...], sizes: tuple[int, ...], /) -> Tensor:
+    """Return a tensor of a shape with zeros outside a corner; what is inside is left unset."""
+    whole = like.new_empty(shape)
+    rest = whole
+    for axis, size in enumerate(sizes):  # each zero is written once
+        rest.narrow(axis, size, rest.shape[axis] - size).zero_()
+        rest = rest.narrow(axis, 0, size)
+    return whole
 
 
 class _Corner(torch.autograd.Function):
@@ -75,8 +71,7 @@ class _Corner(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        full = ctx.sizes == ctx.shape
-        whole = grad.new_empty(ctx.shape) if full else zeros(grad, ctx.shape)
+        whole = framed(grad, ctx.shape, ctx.sizes)
         _view(whole, ctx.sizes, ctx.arrange).copy_(grad)
         return whole, None, None
 

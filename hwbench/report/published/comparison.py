@@ -32,11 +32,13 @@ TEXT: Final = "published.md"
 _PURPOSE: Final = (
     "The comparisons that readers want from HW-GPT-Bench (Sukthanker et al., NeurIPS 2024 Datasets "
     "and Benchmarks, arXiv 2405.10299), recomputed from its raw files with units, formulas and "
-    "splits that are known. Below each comparison stand the defects of upstream that touch it."
+    "splits that are known. Below each comparison stand the defects of upstream that touch it; "
+    "paths in them are of upstream's repository, at commit 1f43ee8 unless another is named."
 )
 _CAUTION: Final = (
-    "No number of the paper's tables is repeated: they are of other rows, other truths and other "
-    "surrogates. Each section says what it answers to in the paper, and what differs."
+    "No number of the paper's tables is quoted: digit by digit they are not comparable, being of "
+    "other rows, other truths and other surrogates. Each section says what it answers to in the "
+    "paper and its code, and what differs."
 )
 
 

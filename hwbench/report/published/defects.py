@@ -103,7 +103,7 @@ DEFECTS: Final = (
         "memory of the wrong encoding",
         "memory surrogates were trained with padding 0 and bias 1 and are served with padding -1 "
         "and the true bias since 358aa2d",
-        "api.py:173, commit 358aa2d",
+        "hwgpt/api.py:173, commit 358aa2d",
         ("quality",),
     ),
     _defect(
@@ -117,7 +117,7 @@ DEFECTS: Final = (
         "biases always counted",
         "sample_bias is a text, and nn.Linear(bias='False') has a bias, so that parameters of an "
         "architecture without one include it",
-        "hwgpt/api_utils.py, api.py:165",
+        "hwgpt/api.py:165",
         ("hypervolume",),
     ),
     _defect(

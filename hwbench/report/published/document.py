@@ -99,7 +99,7 @@ def _said(section: Section) -> Iterable[str]:
 def labelled(section: Section, /) -> tuple[tuple[str, str], ...]:
     """Return what stands above the tables of a section: label and text."""
     return (
-        ("In the paper", section.paper),
+        ("In the paper and its code", section.paper),
         ("Here", section.ours),
         ("What differs", section.differs),
     )

@@ -48,7 +48,7 @@ def test_quick_changes_what_it_names_alone():
     assert quick.train.settings["steps"] < full.train.settings["steps"]
     assert quick.train.settings["batch_size"] == full.train.settings["batch_size"]
     assert quick.profile.batch == full.profile.batch
-    assert quick.search.problems == full.search.problems
+    assert quick.search.methods == full.search.methods
 
 
 def test_defaults_and_settings_of_the_loop(write):

@@ -70,16 +70,18 @@ def quickstart_command(
     folder. Nothing is downloaded. Stop it when you like: the same line goes on.
     """
     from hwbench.pipeline.quickstart import Wanted, quickstart, ready
+    from hwbench.pipeline.quickstart.folder import STATE
 
     ready()
     budget_s = units.parse(budget, "s")
     if not budget_s > 0:
         raise DataError(f"--budget must be above 0, got {budget}")
-    click.echo(
-        f"about {duration(budget_s + _BESIDE_S)} in all, {duration(budget_s)} of it measuring; "
-        f"everything goes to {out}; after Ctrl-C the same line goes on",
-        err=True,
-    )
+    if (out / STATE).is_file():
+        _say(f"going on in {out}")
+    else:
+        all_s, part_s = duration(budget_s + _BESIDE_S), duration(budget_s)
+        _say(f"about {all_s} in all, {part_s} of it measuring; everything goes to {out}")
+        _say("Ctrl-C loses nothing that was measured: the same line goes on")
     wanted = Wanted(out, device, budget_s, limits, seed)
     try:
         found = quickstart(wanted, say=_say, progress=show_progress)

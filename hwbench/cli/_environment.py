@@ -39,6 +39,7 @@ PURPOSES = {
     "dask": "run studies on a Dask cluster",
     "ray": "run studies on a Ray cluster",
     "spaces": "export a search space to ConfigSpace",
+    "publish": "write datasets with validated Croissant metadata",
     "dev": "run the tests and checks of hwbench itself",
 }
 

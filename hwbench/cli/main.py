@@ -69,7 +69,7 @@ COMMANDS: dict[str, Entry] = {
         "Ask",
         "hwbench.cli.report",
         "report",
-        "Show a search or a study as one HTML page and plots.",
+        "Show a search, a study or a pipeline as one HTML page and plots.",
     ),
     "compare-published": Entry(
         "Ask",
@@ -87,7 +87,7 @@ COMMANDS: dict[str, Entry] = {
         "Show what a benchmark consists of and how good it is.",
     ),
     "spaces": Entry("Look", "hwbench.cli.spaces", "spaces", "List the search spaces."),
-    "data": Entry("Build", "hwbench.cli.data", "data", "Import measured data."),
+    "data": Entry("Build", "hwbench.cli.data", "data", "Import measured data, and publish tables and bundles."),
     "profile": Entry(
         "Build",
         "hwbench.cli.profile",

@@ -87,7 +87,9 @@ COMMANDS: dict[str, Entry] = {
         "Show what a benchmark consists of and how good it is.",
     ),
     "spaces": Entry("Look", "hwbench.cli.spaces", "spaces", "List the search spaces."),
-    "data": Entry("Build", "hwbench.cli.data", "data", "Import measured data, and publish tables and bundles."),
+    "data": Entry(
+        "Build", "hwbench.cli.data", "data", "Import measured data, and publish tables and bundles."
+    ),
     "profile": Entry(
         "Build",
         "hwbench.cli.profile",

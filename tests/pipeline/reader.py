@@ -15,7 +15,11 @@ class Reader(HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.open, self.ids, self.texts, self.rows, self.names = [], [], [], [], set()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.texts: list[str] = []
+        self.rows: list[list[str]] = []
+        self.names: set[str] = set()
         self.feed(text)
         self.close()
         assert self.open == []

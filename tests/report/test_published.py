@@ -93,7 +93,7 @@ def filled(checkout):  # noqa: F811  # the fixture
 
 
 def test_tau_between_devices_and_the_page(filled, request_of):
-    lines = []
+    lines: list[str] = []
     found = compare(request_of(tables=("devices",), absent=ALL), tell=lines.append)
     matrix = found.results["devices"]["gpt-s"]["matrices"]["latency_s"]
     assert matrix["devices"] == ["a100", "a40"]
@@ -113,7 +113,8 @@ def test_tau_between_devices_and_the_page(filled, request_of):
 
 
 def test_what_is_done_is_kept(filled, request_of):
-    request, again = request_of(tables=("devices",), absent=ALL), []
+    request = request_of(tables=("devices",), absent=ALL)
+    again: list[str] = []
     first = compare(request)
     for path in filled.root.rglob("*.pkl"):
         path.unlink()
@@ -123,7 +124,8 @@ def test_what_is_done_is_kept(filled, request_of):
 
 
 def test_missing_files_are_told_and_imported_again(filled, request_of):
-    request, lines = request_of(tables=("devices",), absent=CHUNKS), []
+    request = request_of(tables=("devices",), absent=CHUNKS)
+    lines: list[str] = []
     found = compare(request)
     tracker = "latency_a40/efficiency_energy_observations_tracker"
     assert any(f"1 files data_collection/raw_results_hw/{tracker}" in t for t in found.troubles)
@@ -144,7 +146,8 @@ def test_cells_are_those_of_fit(request_of):
     request = request_of(members=2)
     made = write(request)
     write(request, metric="perplexity", device=None)
-    lines, pieces = [], Pieces(request.out / "pieces")
+    lines: list[str] = []
+    pieces = Pieces(request.out / "pieces")
     timed, quality = cells(request, pieces, lines.append)
     assert [line.partition(",")[0] for line in lines] == [
         "[surrogates 1/2] gpt-s latency_s.a100",
@@ -159,7 +162,7 @@ def test_cells_are_those_of_fit(request_of):
         assert timed[name] == direct[name]
     assert 0.0 <= timed["ensemble"]["coverage_90"] <= 1.0
     assert "ensemble" not in quality
-    kept = []
+    kept: list[str] = []
     assert cells(request, pieces, kept.append) == [timed, quality]
     assert all(line.endswith("(kept)") for line in kept)
     assert len(cells(request_of(members=0), pieces, kept.append)) == 2
@@ -229,7 +232,8 @@ def test_searches_go_on(request_of, bundle_folder, monkeypatch):
     tiny = Study.from_dict({**STUDY, "benchmarks": [str(bundle_folder)]})
     tiny = tiny.only(problems=["latency", "three"], seeds=1)
     monkeypatch.setattr("hwbench.report.published.hypervolume.studies", lambda _: {"tiny": tiny})
-    request, lines = request_of(), []
+    request = request_of()
+    lines: list[str] = []
     pieces = Pieces(request.out / "pieces")
     (first,) = hypervolumes(request, pieces, lines.append)
     share = first["problems"]["latency-gpu-one"]["share"]
@@ -301,7 +305,8 @@ def test_pieces_depend_on_their_key(tmp_path):
 
 
 def test_time_left_is_that_of_what_was_worked_out():
-    now, lines = [0.0], []
+    now = [0.0]
+    lines: list[str] = []
     told = Progress("fits", 4, 10.0, lines.append, clock=lambda: now[0])
     told("kept", 3.0, fresh=False)
     now[0] = 20.0

@@ -69,7 +69,7 @@ def check_about(tables: Sequence[Table], about: Mapping[str, Any], /) -> None:
     for table in tables:
         _served(table, about.get("serves", {}), here)
     for formula, devices in about.get("closed_forms", {}).items():
-        _closed(formula, devices, here)
+        _closed(formula, devices, here, network="")
     _devices(tables, here, about.get("devices", {}))
 
 
@@ -94,7 +94,7 @@ def build_bundle(
     here = _measured(tables)
     forms = about.get("closed_forms", {}).items()
     cells = [_cell(one, about.get("serves", {}), here) for one in fitted]
-    cells += [_closed(formula, devices, here) for formula, devices in forms]
+    cells += [_closed(formula, devices, here, network=space.network) for formula, devices in forms]
     card = {"cells": {cell_name(one.table): dict(one.figures) for one in fitted}}
     limits = tuple(about.get("limits", ()))
     return Bundle(
@@ -145,7 +145,7 @@ def _served(
     return tuple(device for device in serves[name] if device in here)
 
 
-def _closed(formula: str, devices: Sequence[str], here: set[str]) -> Cell | None:
+def _closed(formula: str, devices: Sequence[str], here: set[str], *, network: str) -> Cell | None:
     """Return the cell of a formula; None if it is about devices that were not measured."""
     form = closed_form(formula)
     metric = metrics.get(form.metric)
@@ -160,6 +160,7 @@ def _closed(formula: str, devices: Sequence[str], here: set[str]) -> Cell | None
         statistic=f"closed form: {form.text}",
         unit=metric.unit,
         source="hwbench.spaces.gpt_costs",
+        network=network,
     )
     return Cell(
         formula, form.metric, measured if metric.needs_device else None, form, None, protocol

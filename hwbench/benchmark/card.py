@@ -8,7 +8,7 @@ from typing import Any
 
 from hwbench.data.table import Protocol
 
-__all__ = ["CardLine", "card_text"]
+__all__ = ["CardLine", "card_text", "markdown_table"]
 
 _ACCURACY = (
     ("R2", "r2", 4),
@@ -73,7 +73,7 @@ def _accuracy(lines: Sequence[CardLine]) -> str:
             _number(scores.get(key), digits, percent=key == "mape") for _, key, digits in _ACCURACY
         ]
         rows.append([line.name, str(line.figures["n"]), line.figures["chosen"], *values])
-    return _table(head, rows)
+    return markdown_table(head, rows)
 
 
 def _rivals(lines: Sequence[CardLine], split: str) -> str:
@@ -86,7 +86,7 @@ def _rivals(lines: Sequence[CardLine], split: str) -> str:
         [line.name, *(_number(line.figures[split].get(n, {}).get("kendall"), 4) for n in names)]
         for line in lines
     ]
-    return _table(["cell", *names], rows)
+    return markdown_table(["cell", *names], rows)
 
 
 def _coverage(lines: Sequence[CardLine]) -> str:
@@ -111,7 +111,7 @@ def _coverage(lines: Sequence[CardLine]) -> str:
                 _number(later.get("coverage_90"), 1, percent=True),
             ]
         )
-    return _table(head, rows)
+    return markdown_table(head, rows)
 
 
 def _limits(lines: Sequence[CardLine]) -> str:
@@ -135,7 +135,7 @@ def _limits(lines: Sequence[CardLine]) -> str:
         ]
         for line in lines
     ]
-    return _table(["cell", *(title for title, _, _ in keys), "model error %"], rows)
+    return markdown_table(["cell", *(title for title, _, _ in keys), "model error %"], rows)
 
 
 def _protocols(lines: Sequence[CardLine]) -> str:
@@ -152,7 +152,7 @@ def _protocols(lines: Sequence[CardLine]) -> str:
         for line in lines
     ]
     head = ["cell", "protocol", "batch", "length", "precision", "network", "what is measured"]
-    return _table(head, rows)
+    return markdown_table(head, rows)
 
 
 def _number(value: float | None, digits: int, *, percent: bool = False) -> str:
@@ -161,6 +161,11 @@ def _number(value: float | None, digits: int, *, percent: bool = False) -> str:
     return f"{value * 100 if percent else value:.{digits}f}"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]], /) -> str:
+    """Write a table in Markdown; bars and line breaks in cells are harmless."""
+    lines = [head, ["---"] * len(head), *([_cell(text) for text in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

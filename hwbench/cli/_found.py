@@ -10,7 +10,7 @@ import click
 from hwbench import metrics
 from hwbench.arrays import Codes
 from hwbench.benchmark import Benchmark
-from hwbench.cli._legend import weights_alone
+from hwbench.cli._legend import batches
 from hwbench.cli._output import Column, quantity, write_fields, write_json, write_table
 from hwbench.search import Problem
 from hwbench.search.problem import column_name
@@ -146,12 +146,5 @@ def _needs_device(key: str) -> bool:
 
 
 def _legend(found: Found, bench: Benchmark) -> str:
-    batches: dict[tuple[str, int], None] = {}
-    for device in found.devices:
-        for name in bench.metrics(device):
-            size = bench.protocol(name, device).batch_size
-            if size is not None and metrics.get(name).needs_device:
-                batches[metrics.get(name).label, size] = None
-    said = [f"{label} of a batch of {size}" for label, size in batches]
     note = f"in brackets {_INTERVAL * 100:g} % intervals"
-    return "; ".join([note, *said, *weights_alone(bench, found.devices)])
+    return "; ".join([note, *batches(bench, found.devices)])

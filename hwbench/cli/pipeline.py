@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["pipeline"]
 
+_IN_PART = 1
 _FILE = click.argument(
     "pipeline_file", metavar="PIPELINE", type=click.Path(dir_okay=False, path_type=Path)
 )
@@ -58,7 +59,9 @@ def pipeline() -> None:
 @click.option("--redo", multiple=True, help="Do this stage again; may be given again.")
 @_SET
 @json_option
+@click.pass_context
 def run(
+    ctx: click.Context,
     pipeline_file: Path,
     out: Path,
     quick: bool,
@@ -71,14 +74,22 @@ def run(
 
     A stage is done as long as its settings, its inputs and its outputs are what they were; what a
     change touches is done again, and the old folder kept in OUT/old. A stage that fails leaves the
-    others whole. `hwbench report OUT` shows what came out.
+    others whole; the exit code is then 1. `hwbench report OUT` shows what came out.
     """
     recipe = _read(pipeline_file, quick, changes)
-    from hwbench.pipeline.running import run_pipeline
+    from hwbench.pipeline.running import PipelineError, run_pipeline, standing
 
-    found = run_pipeline(
-        recipe, out, only=only, redo=redo, say=lambda line: click.echo(line, err=True)
-    )
+    try:
+        found = run_pipeline(
+            recipe, out, only=only, redo=redo, say=lambda line: click.echo(line, err=True)
+        )
+    except PipelineError as error:
+        _show(standing(recipe, out), as_json=as_json)
+        click.echo(f"error: {error}", err=True)
+        ctx.exit(_IN_PART)
+    except KeyboardInterrupt:
+        click.echo("\nwhat is done is kept; the same command goes on", err=True)
+        raise
     _show(found, as_json=as_json)
 
 

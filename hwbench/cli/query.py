@@ -9,7 +9,7 @@ import numpy as np
 from hwbench import metrics
 from hwbench.benchmark import Benchmark, load
 from hwbench.cli._architectures import read_lines, read_word
-from hwbench.cli._legend import MEMORY, weights_alone
+from hwbench.cli._legend import batches
 from hwbench.cli._output import (
     Column,
     command,
@@ -210,26 +210,9 @@ def _legend(
     visit: Visit,
 ) -> str:
     """Say what the numbers are: the level of the intervals, and the batch of each metric."""
-    asked = {metrics.get(name).name for name in (metrics.names() if names is None else names)}
-    batches: dict[str, dict[int, dict[str, None]]] = {}  # label -> batch -> kinds of device
-    for device in places or ():
-        for name in bench.metrics(device):
-            cell = bench.cell(name, device)
-            size = cell.protocol.batch_size
-            if cell.exact or cell.devices is None or size is None or name not in asked:
-                continue
-            sizes = batches.setdefault(metrics.get(name).label, {})
-            sizes.setdefault(size, {})[bench.device(device).kind] = None
-    said = [f"{label} of a batch of {_sizes(sizes)}" for label, sizes in batches.items()]
+    asked = None if names is None else {metrics.get(name).name for name in names}
+    said = batches(bench, places or (), asked)
     where = "" if visit == "new" else " in visits that were measured"
-    weights = weights_alone(bench, places or ()) if MEMORY in asked else []
     note = f"{interval * 100:g} % intervals{where}"
     more = f"`hwbench card {bench.name}` says how it was measured"
-    return "; ".join([note, *said, *weights, more])
-
-
-def _sizes(sizes: Mapping[int, Mapping[str, None]]) -> str:
-    """Write "8", or "8 (gpu), 4 (cpu)" where devices differ."""
-    if len(sizes) == 1:
-        return str(next(iter(sizes)))
-    return ", ".join(f"{size} ({' and '.join(kinds)})" for size, kinds in sizes.items())
+    return "; ".join([note, *said, more])

@@ -202,11 +202,19 @@ def _state(stage: Stage, work: Work, record: Record | None, ready: bool) -> Stat
         return "waiting"
     if record.status == "failed":
         return "failed"
-    if not ready or record.key != key_of(stage, work, _needed(stage, work)):
+    if not ready or not _same_key(stage, work, record):
         return "changed"
     if record.status == "running":
         return "interrupted"
     return "done" if record.whole(work.folder(stage.name)) else "changed"
+
+
+def _same_key(stage: Stage, work: Work, record: Record) -> bool:
+    """Whether what goes in is what went in; not if it cannot be read, such as a device elsewhere."""
+    try:
+        return record.key == key_of(stage, work, _needed(stage, work))
+    except HwbenchError:
+        return False
 
 
 def _mark(recipe: PipelineRecipe, root: Path) -> None:

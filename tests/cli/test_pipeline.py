@@ -123,3 +123,21 @@ def test_wrong_input_is_one_line(tmp_path, hwbench):
         assert found.out == ""
         assert words in found.err.splitlines()[-1]
         assert "Traceback" not in found.err
+
+
+def test_a_failed_stage_is_named_and_the_rest_whole(tmp_path, hwbench):
+    words = [
+        str(FILE),
+        "--out",
+        str(tmp_path / "out"),
+        "--quick",
+        "--set",
+        "profile.device=cuda:99",
+    ]
+    found = hwbench("pipeline", "run", *words, "--set", "text.source=nowhere.txt", "--json")
+    assert found.code == 1
+    states = {one["stage"]: one["state"] for one in found.json["stages"]}
+    assert states["train"] == "failed"
+    assert states["evaluate"] == states["verify"] == "waiting"
+    assert "nowhere.txt" in found.err.splitlines()[-1]
+    assert "the same command goes on" in found.err.splitlines()[-1]

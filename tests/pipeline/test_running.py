@@ -188,3 +188,17 @@ def test_two_runs_in_one_folder(chain, recipe, tmp_path):
     running.STAGES = (replace(chain.stages[0], run=again),)
     with pytest.raises(PipelineError, match="another process runs the pipeline"):
         run_pipeline(recipe, tmp_path)
+
+
+def test_what_cannot_be_read_any_more_has_changed(chain, recipe, tmp_path):
+    """Such as the device of another machine: the standing still can be told."""
+    run_pipeline(recipe, tmp_path)
+
+    def gone(work):
+        raise DataError("no such device")
+
+    running.STAGES = (*chain.stages[:3], replace(chain.stages[3], beside=gone))
+    assert states(standing(recipe, tmp_path))["aside"] == "changed"
+    with pytest.raises(PipelineError, match="no such device"):
+        run_pipeline(recipe, tmp_path)
+    assert number(tmp_path, "aside") == 7  # what was there is whole

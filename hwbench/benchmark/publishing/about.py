@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date as Date
 from typing import Final
@@ -88,23 +89,24 @@ def settle(name: str, said: Said, sources: Sources, /) -> About:
 
 
 def _licence(origins: tuple[Origin, ...]) -> str:
-    silent = [origin.name for origin in origins if origin.licence is None]
-    if silent:
-        raise DataError(f"{silent[0]} names no licence; say --licence, such as cc-by-4.0")
-    named = sorted({str(origin.licence) for origin in origins})
-    if len(named) > 1:
-        raise DataError(f"the sources have several licences ({', '.join(named)}); say --licence")
-    return named[0]
+    named = [(origin.name, origin.licence) for origin in origins]
+    return _agreed(named, "licence", "licences", "--licence, such as cc-by-4.0")
 
 
 def _page(origins: tuple[Origin, ...]) -> str:
-    silent = [origin.name for origin in origins if origin.url is None]
+    named = [(origin.name, origin.url) for origin in origins]
+    return _agreed(named, "page", "pages", "--homepage URL, the page of the dataset")
+
+
+def _agreed(named: Sequence[tuple[str, str | None]], word: str, words: str, option: str) -> str:
+    """Return what all sources say; ask for an option where one is silent or they differ."""
+    silent = [name for name, value in named if value is None]
     if silent:
-        raise DataError(f"{silent[0]} names no page; say --homepage URL, the page of the dataset")
-    pages = sorted({str(origin.url) for origin in origins})
-    if len(pages) > 1:
-        raise DataError(f"the sources have several pages ({', '.join(pages)}); say --homepage")
-    return pages[0]
+        raise DataError(f"{silent[0]} names no {word}; say {option}")
+    found = sorted({str(value) for _, value in named})
+    if len(found) > 1:
+        raise DataError(f"the sources have several {words} ({', '.join(found)}); say {option}")
+    return found[0]
 
 
 def _url(text: str) -> str:

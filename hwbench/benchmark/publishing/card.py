@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from hwbench import __version__
+from hwbench.benchmark.card import markdown_table
 from hwbench.benchmark.publishing.about import About
 from hwbench.benchmark.publishing.columns import FLAG_NAMES, Column
 from hwbench.benchmark.publishing.croissant import CROISSANT, DATA
@@ -126,7 +127,7 @@ def _contents(configs: Sequence[Config]) -> list[str]:
         f"`{DATA}/CONFIG.parquet`. The config `{TABLES}` has one row for each device, metric and "
         "protocol, and says how it was measured. There is one split, `train`: nothing is held out."
     )
-    return ["## Measurements", text, _table(head, rows)]
+    return ["## Measurements", text, markdown_table(head, rows)]
 
 
 def _columns(configs: Sequence[Config]) -> list[str]:
@@ -146,7 +147,7 @@ def _columns(configs: Sequence[Config]) -> list[str]:
         name = f"list of {kind}" if column.many else kind
         rows.append([f"`{column.name}`", name, f"{column.description}{where}"])
     text = "Values are in SI units, which the names of the columns end with."
-    return ["## Columns", text, _table(["column", "type", "what it holds"], rows)]
+    return ["## Columns", text, markdown_table(["column", "type", "what it holds"], rows)]
 
 
 def _devices(sources: Sources) -> list[str]:
@@ -165,7 +166,7 @@ def _devices(sources: Sources) -> list[str]:
     if not rows:
         return []
     head = ["device", "what it is", "kind", "precision", "notes", "measurements here"]
-    return ["## Devices", _table(head, rows)]
+    return ["## Devices", markdown_table(head, rows)]
 
 
 def _protocols(configs: Sequence[Config]) -> list[str]:
@@ -185,7 +186,7 @@ def _protocols(configs: Sequence[Config]) -> list[str]:
     )
     return [
         "## How it was measured",
-        _table([*head, "devices"], rows),
+        markdown_table([*head, "devices"], rows),
         *_notes(configs),
         text,
     ]
@@ -235,7 +236,7 @@ def _bundles(sources: Sources) -> list[str]:
     ]
     text = "Fitted to measurements, not measurements themselves; each has its report card."
     head = ["bundle", "space", "devices", "fitted", "SHA-256"]
-    return ["## Surrogates", text, _table(head, rows)]
+    return ["## Surrogates", text, markdown_table(head, rows)]
 
 
 def _limits(sources: Sources) -> list[str]:
@@ -259,7 +260,12 @@ def _origins(sources: Sources) -> list[str]:
     text = f"Written by hwbench {__version__}. Checksums of all files: `{CROISSANT}`."
     head = ["source", "page", "version", "licence", "measured"]
     remarks = "\n".join(f"- {line}" for line in sources.remarks)
-    return ["## Where it comes from", text, _table(head, rows), *([remarks] if remarks else [])]
+    return [
+        "## Where it comes from",
+        text,
+        markdown_table(head, rows),
+        *([remarks] if remarks else []),
+    ]
 
 
 def _licence(about: About) -> list[str]:
@@ -282,12 +288,3 @@ def _use(sources: Sources) -> list[str]:
 
 def _listed(items: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(items))
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *([_cell(cell) for cell in row] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -11,13 +11,12 @@ from pathlib import Path
 from hwbench import spaces
 from hwbench.data.text import Corpus, TokenizerKind, prepare
 from hwbench.errors import DataError
-from hwbench.spaces import Space
 from hwbench.spaces.gpt import network_of
 from hwbench.supernet.cost import Cost
 from hwbench.supernet.runs import RUN, PenaltyChoice, RunCard, TextChoice
 from hwbench.supernet.training import Processes, Report, TrainingConfig, TrainingResult, train
 
-__all__ = ["Asked", "make_card", "train_run"]
+__all__ = ["Asked", "corpus_of", "make_card", "train_run"]
 
 
 @dataclass(frozen=True)
@@ -60,13 +59,20 @@ def make_card(asked: Asked, config: TrainingConfig, own: Processes, /) -> RunCar
             f"{space.name} sees at most {network_of(space).context} tokens at once, "
             f"got {config.context}"
         )
-    corpus, size = _text(asked, space, own)
+    if own.first:  # the others find it in the cache
+        corpus_of(asked)
+    own.wait()
+    corpus = corpus_of(asked)
     return RunCard(
         space=space.name,
         network=space.network,
         method=asked.method,
         text=TextChoice(
-            asked.text, size, asked.tokenizer, corpus.key, str(corpus.folder.resolve())
+            asked.text,
+            _vocabulary(asked),
+            asked.tokenizer,
+            corpus.key,
+            str(corpus.folder.resolve()),
         ),
         training=config,
         distribution=asked.distribution,
@@ -106,14 +112,19 @@ def train_run(
     return train(network, strategy, corpus, card.training, out, processes=own, report=report)
 
 
-def _text(asked: Asked, space: Space, own: Processes) -> tuple[Corpus, int]:
-    """Return the text and the number of tokens that was asked for."""
-    known = network_of(space).vocab_size
-    size = min(asked.vocab_size or known, known)
-    if own.first:  # the others find it in the cache
-        prepare(asked.text, vocab_size=size, tokenizer=asked.tokenizer)
-    own.wait()
-    return prepare(asked.text, vocab_size=size, tokenizer=asked.tokenizer), size
+def corpus_of(asked: Asked, /) -> Corpus:
+    """Prepare the text that was asked for, or find it prepared; its key names the content.
+
+    Raises:
+        DataError: If there is no such text.
+        UnknownNameError: If there is no such space.
+    """
+    return prepare(asked.text, vocab_size=_vocabulary(asked), tokenizer=asked.tokenizer)
+
+
+def _vocabulary(asked: Asked) -> int:
+    known = network_of(spaces.get(asked.space)).vocab_size
+    return min(asked.vocab_size or known, known)
 
 
 def _same(old: RunCard, new: RunCard, out: Path) -> None:

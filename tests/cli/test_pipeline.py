@@ -125,7 +125,7 @@ def test_wrong_input_is_one_line(tmp_path, hwbench):
         assert "Traceback" not in found.err
 
 
-def test_a_failed_stage_is_named_and_the_rest_whole(tmp_path, hwbench):
+def test_a_stage_that_cannot_begin_is_named(tmp_path, hwbench):
     words = [
         str(FILE),
         "--out",
@@ -137,7 +137,6 @@ def test_a_failed_stage_is_named_and_the_rest_whole(tmp_path, hwbench):
     found = hwbench("pipeline", "run", *words, "--set", "text.source=nowhere.txt", "--json")
     assert found.code == 1
     states = {one["stage"]: one["state"] for one in found.json["stages"]}
-    assert states["train"] == "failed"
-    assert states["evaluate"] == states["verify"] == "waiting"
+    assert set(states.values()) == {"waiting"}
     assert "nowhere.txt" in found.err.splitlines()[-1]
     assert "the same command goes on" in found.err.splitlines()[-1]

@@ -8,12 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from hwbench.data.text import TokenizerKind
 from hwbench.pipeline.recipe import PipelineRecipe
 from hwbench.pipeline.stage import Outcome, Stage, Work
 
 if TYPE_CHECKING:
+    from hwbench.data.text import TokenizerKind
     from hwbench.supernet.runs import RunCard, SupernetRun
+    from hwbench.supernet.starting import Asked
     from hwbench.supernet.training import Processes
 
 __all__ = ["NAME", "STAGE", "computing", "open_supernet", "training_card"]
@@ -28,20 +29,11 @@ def training_card(recipe: PipelineRecipe, own: Processes, /) -> RunCard:
         recipe: The pipeline.
         own: The processes that train.
     """
-    from hwbench.supernet.starting import Asked, make_card
+    from hwbench.supernet.starting import make_card
     from hwbench.supernet.training import preset
 
-    train, text = recipe.train, recipe.text
-    asked = Asked(
-        space=recipe.space,
-        method=train.method,
-        distribution=train.distribution,
-        order=train.order,
-        text=text.source,
-        vocab_size=text.vocab_size,
-        tokenizer=cast(TokenizerKind, text.tokenizer),
-    )
-    return make_card(asked, preset(recipe.space, **{"seed": recipe.seed, **train.settings}), own)
+    settings = {"seed": recipe.seed, **recipe.train.settings}
+    return make_card(_asked(recipe), preset(recipe.space, **settings), own)
 
 
 @contextmanager
@@ -65,6 +57,28 @@ def open_supernet(work: Work, own: Processes, /) -> SupernetRun:
     from hwbench.supernet.runs import open_run
 
     return open_run(work.folder(NAME), device=own.device)
+
+
+def _asked(recipe: PipelineRecipe) -> Asked:
+    from hwbench.supernet.starting import Asked
+
+    train, text = recipe.train, recipe.text
+    return Asked(
+        space=recipe.space,
+        method=train.method,
+        distribution=train.distribution,
+        order=train.order,
+        text=text.source,
+        vocab_size=text.vocab_size,
+        tokenizer=cast("TokenizerKind", text.tokenizer),
+    )
+
+
+def _beside(work: Work) -> Mapping[str, Any]:
+    """Return the key of the text: the same words may name another content by now."""
+    from hwbench.supernet.starting import corpus_of
+
+    return {"text": corpus_of(_asked(work.recipe)).key}
 
 
 def _settings(recipe: PipelineRecipe) -> Mapping[str, Any]:
@@ -98,4 +112,4 @@ def _outputs(folder: Path, checkpoint: Path | None) -> tuple[str, ...]:
     return ("run.json", weights.as_posix())
 
 
-STAGE: Final = Stage(NAME, "train a supernet", (), _settings, _run)
+STAGE: Final = Stage(NAME, "train a supernet", (), _settings, _run, _beside)

@@ -24,7 +24,7 @@ __all__ = ["NAME", "RESULTS", "STAGE"]
 
 NAME: Final = "verify"
 RESULTS: Final = "results.json"
-_SAMPLE_SEED: Final = 7_919  # the sample shares no draw with the evaluated subnets
+_SAMPLE_SEED: Final = 7_919  # of another stream than that of the evaluated subnets
 _EARLIER: Final = (training.NAME, evaluating.NAME, profiling.NAME, fitting.NAME, searching.NAME)
 
 

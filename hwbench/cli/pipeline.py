@@ -122,9 +122,12 @@ def _read(path: Path, quick: bool, changes: Sequence[str]) -> PipelineRecipe:
     require("safetensors", "all")
     require("sklearn", "all")
     require("pyarrow", "all")
+    from hwbench.pipeline.checking import check
     from hwbench.pipeline.pipeline_file import read_pipeline
 
-    return read_pipeline(path, quick=quick, changes=dict(map(_change, changes)))
+    recipe = read_pipeline(path, quick=quick, changes=dict(map(_change, changes)))
+    check(recipe)
+    return recipe
 
 
 def _change(text: str) -> tuple[str, Any]:

@@ -24,7 +24,7 @@ steps = 100
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
@@ -55,6 +55,7 @@ _SECTIONS: Final[Mapping[str, type]] = {
     "search": Searching,
     "verify": Verifying,
 }
+_KINDS: Final = {"int": int, "str": str, "bool": bool, "Mapping[str, Any]": dict}
 _OPEN: Final = ("train", "verify")  # their unknown keys are settings of the training loop
 
 
@@ -86,10 +87,10 @@ def read_pipeline(
 def _read(
     content: dict[str, Any], folder: Path, quick: bool, changes: Mapping[str, Any]
 ) -> PipelineRecipe:
-    faster = content.pop("quick", {})
+    faster = _mapping("quick", content.pop("quick", {}))
     if quick:
         for name, values in faster.items():
-            content[name] = {**content.get(name, {}), **values}
+            content[name] = _joined(name, content, _mapping(f"quick.{name}", values))
     for place, value in changes.items():
         _change(content, place, value)
     known = ("name", "space", "seed", *_SECTIONS)
@@ -110,11 +111,21 @@ def _read(
 def _change(content: dict[str, Any], place: str, value: Any) -> None:
     section, dot, key = place.partition(".")
     if dot and section in _SECTIONS:
-        content[section] = {**content.get(section, {}), key: value}
+        content[section] = _joined(section, content, {key: value})
     elif section in ("name", "space", "seed") and not dot:
         content[section] = value
     else:
         raise SchemaError(f"expected SECTION.KEY with a section of {', '.join(_SECTIONS)}: {place}")
+
+
+def _joined(name: str, content: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_mapping(name, content.get(name, {})), **more}
+
+
+def _mapping(name: str, given: object) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise SchemaError(f"{name!r} must be a section of its own, got {given!r}")
+    return given
 
 
 def _word(content: Mapping[str, Any], key: str) -> str:
@@ -125,8 +136,7 @@ def _word(content: Mapping[str, Any], key: str) -> str:
 
 
 def _section(name: str, given: object) -> Any:
-    if not isinstance(given, dict):
-        raise SchemaError(f"{name!r} must be a section of its own, got {given!r}")
+    given = _mapping(name, given)
     kind = _SECTIONS[name]
     known = {f.name: f for f in fields(kind)}
     values = {key: value for key, value in given.items() if key in known and key != "settings"}
@@ -136,7 +146,7 @@ def _section(name: str, given: object) -> Any:
     if name in _OPEN:
         values["settings"] = rest
     if name == "search":
-        values["problems"] = tuple(_problem(one) for one in given.get("problems", ()))
+        values["problems"] = tuple(map(_problem, _problems(given.get("problems", ()))))
     try:
         made = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
     except TypeError as error:
@@ -145,31 +155,46 @@ def _section(name: str, given: object) -> Any:
     return made
 
 
+def _problems(given: object) -> Sequence[object]:
+    if not isinstance(given, list | tuple):
+        raise SchemaError(f"problems of [search] must be tables, got {given!r}")
+    return given
+
+
 def _problem(given: object) -> ProblemRecipe:
     if not isinstance(given, dict) or set(given) != {"name", "limits"}:
         raise SchemaError(f"a problem has a name and limits, got {given!r}")
-    return ProblemRecipe(str(given["name"]), dict(given["limits"]))
+    if not isinstance(given["limits"], dict):
+        raise SchemaError(f"limits of a problem are metrics and quantiles, got {given['limits']!r}")
+    return ProblemRecipe(str(given["name"]), given["limits"])
 
 
 def _check_kinds(section: str, made: Any) -> None:
-    """Compare the kinds of values with those of the defaults; counts are 1 or more."""
+    """Compare the kinds of values with those of the fields; counts are 1 or more."""
     for f in fields(made):
-        value, usual = getattr(made, f.name), f.default
-        if isinstance(usual, int | float | str | tuple) and not _fits(value, usual):
-            kind = type(usual).__name__
-            raise SchemaError(f"[{section}] {f.name} must be of the kind {kind}, got {value!r}")
-        if type(value) is int and value < (0 if f.name == "sample" else 1):
+        value, kind = getattr(made, f.name), str(f.type)
+        if not _fits(value, kind):
+            word = kind.split(" |")[0].split("[")[0]
+            raise SchemaError(f"[{section}] {f.name} must be of the kind {word}, got {value!r}")
+        if kind.startswith("int") and value is not None and value < (f.name != "sample"):
             raise SchemaError(f"[{section}] {f.name} must be positive, got {value}")
 
 
-def _fits(value: object, usual: object) -> bool:
-    if type(usual) is float:
+def _fits(value: object, kind: str) -> bool:
+    if kind.endswith(" | None"):
+        return value is None or _fits(value, kind.removesuffix(" | None"))
+    if kind == "tuple[str, ...]":
+        return isinstance(value, tuple) and all(isinstance(one, str) for one in value)
+    if kind == "float":
         return type(value) in (int, float)
-    return type(value) is type(usual)
+    return kind not in _KINDS or type(value) is _KINDS[kind]
 
 
 def _check(made: PipelineRecipe) -> None:
     """Find what would stop a stage, before hours of the stages before it."""
+    budget = made.profile.budget_s
+    if budget is not None and not budget > 0:
+        raise SchemaError(f"[profile] budget_s must be positive, got {budget}")
     if not made.search.problems:
         raise SchemaError("[search] needs one or more problems")
     for method in made.search.methods:

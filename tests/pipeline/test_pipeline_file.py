@@ -82,11 +82,37 @@ def test_changes_win(write):
         (SMALL.split("[[")[0], SchemaError, "needs one or more problems"),
         ("seed = -1\n" + SMALL, SchemaError, "seed must be a whole number of 0 or more, got -1"),
         ("train = 3\n" + SMALL, SchemaError, "'train' must be a section of its own, got 3"),
+        (SMALL.replace('"fit.toml"', "3"), SchemaError, "recipe must be of the kind str, got 3"),
+        (SMALL.replace("{ latency = 0.5 }", "3"), SchemaError, "metrics and quantiles, got 3"),
+        (SMALL.split("[[")[0] + "[search]\nproblems = 3", SchemaError, "must be tables, got 3"),
+        (SMALL + "[train]\nthreads = 'x'\n", SchemaError, "threads must be of the kind int"),
+        (SMALL + "[profile]\nstop = 3\n", SchemaError, "stop must be of the kind Mapping"),
+        (SMALL + "[profile]\nmetrics = [3]\n", SchemaError, "metrics must be of the kind tuple"),
+        (SMALL + "[profile]\nbudget_s = -1\n", SchemaError, "budget_s must be positive, got -1"),
     ],
 )
 def test_what_is_wrong(write, text, error, words):
     with pytest.raises(error, match=words):
         read_pipeline(write(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("quick = 3\n" + SMALL, "'quick' must be a section"),
+        (SMALL + "[quick]\ntrain = 3\n", r"'quick\.train' must be a section"),
+        ("train = 3\n" + SMALL + "[quick.train]\nsteps = 3\n", "'train' must be a section"),
+    ],
+)
+def test_what_is_wrong_with_the_quick_variant(write, text, words):
+    with pytest.raises(SchemaError, match=words):
+        read_pipeline(write(text), quick=True)
+
+
+def test_a_count_of_zero_where_that_is_one(write):
+    changes = {"verify.sample": 0, "search.margin": 0}
+    recipe = read_pipeline(write(SMALL), changes=changes)
+    assert (recipe.verify.sample, recipe.search.margin) == (0, 0)
 
 
 def test_a_change_of_nothing(write):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 from hwbench import __version__
 from hwbench.data.files import write_text
 from hwbench.errors import DataError, HwbenchError, UnknownNameError
+from hwbench.pipeline.keeping import Clock, last_kept, set_aside
 from hwbench.pipeline.recipe import PipelineRecipe
 from hwbench.pipeline.stage import Outcome, Record, Say, Stage, Work, digest_of, file_digest, key_of
 from hwbench.pipeline.stages import STAGES
@@ -72,13 +73,11 @@ def run_pipeline(
 
     Raises:
         UnknownNameError: If there is no such stage.
-        DataError: If a stage that was asked for needs one that is not done.
+        DataError: If a stage that was asked for needs one that is not done, or if one is to be done
+            again that was not asked for.
         PipelineError: If a stage failed; says which, why and how to go on.
     """
-    known = [stage.name for stage in STAGES]
-    for name in (*only, *redo):
-        if name not in known:
-            raise UnknownNameError.of("stage", name, known)
+    _check_names(only, redo)
     work = Work(recipe, root, say)
     failed: dict[str, str] = {}
     with _alone(root):
@@ -93,14 +92,15 @@ def run_pipeline(
             told = replace(work, say=_with_title(title, say))
             try:
                 _run_stage(stage, told, anew=stage.name in redo)
-            except HwbenchError as error:
+            except (HwbenchError, OSError) as error:
                 if only and isinstance(error, _NotReadyError):
                     raise
                 failed[stage.name] = str(error)
                 told.say(f"failed: {error}")
     if failed:
         name, reason = next(iter(failed.items()))
-        raise PipelineError(f"stage {name} failed: {reason}; the same command goes on from there")
+        how = "the same command without --redo" if redo else "the same command"
+        raise PipelineError(f"stage {name} failed: {reason}; {how} goes on from there")
     return standing(recipe, root)
 
 
@@ -113,6 +113,16 @@ def standing(recipe: PipelineRecipe, root: Path, /) -> list[Standing]:
         ready = all(found[need].state == "done" for need in stage.needs)
         found[stage.name] = Standing(stage, _state(stage, work, record, ready), record)
     return list(found.values())
+
+
+def _check_names(only: Sequence[str], redo: Sequence[str]) -> None:
+    known = [stage.name for stage in STAGES]
+    for name in (*only, *redo):
+        if name not in known:
+            raise UnknownNameError.of("stage", name, known)
+    for name in redo:
+        if only and name not in only:
+            raise DataError(f"{name} is to be done again, but only {', '.join(only)} is asked for")
 
 
 class _NotReadyError(DataError):
@@ -131,27 +141,26 @@ def _run_stage(stage: Stage, work: Work, *, anew: bool) -> None:
     spent = 0.0 if record is None else record.seconds
     now = Record(stage.name, key, "running", seconds=spent)
     now.save(folder)
-    began = time.monotonic()
+    clock = Clock(now, folder, time.monotonic())
     try:
-        outcome = stage.run(work)
+        outcome = stage.run(replace(work, say=clock.kept(work.say)))
+        done = _done(clock.record(), outcome, folder)
     except BaseException as error:
-        seconds = round(spent + time.monotonic() - began, 2)
+        ended = clock.record()
         if isinstance(error, Exception):
-            replace(now, status="failed", reason=str(error), seconds=seconds).save(folder)
-        else:
-            replace(now, seconds=seconds).save(folder)
+            ended = replace(ended, status="failed", reason=str(error))
+        with suppress(OSError):  # a full disk: what went wrong is more to the point
+            ended.save(folder)
         raise
-    seconds = round(spent + time.monotonic() - began, 2)
-    _done(now, outcome, folder, seconds).save(folder)
-    work.say(f"done in {seconds:.0f} s")
+    done.save(folder)
+    work.say(f"done in {done.seconds:.0f} s")
 
 
-def _done(record: Record, outcome: Outcome, folder: Path, seconds: float) -> Record:
+def _done(record: Record, outcome: Outcome, folder: Path) -> Record:
     outputs = {name: file_digest(folder / name) for name in sorted(outcome.outputs)}
     return replace(
         record,
         status="done",
-        seconds=seconds,
         tokens=outcome.tokens,
         outputs=outputs,
         summary=dict(outcome.summary),
@@ -178,23 +187,16 @@ def _claim(stage: Stage, work: Work, key: str, *, anew: bool) -> Record | None:
     folder = work.folder(stage.name)
     record = Record.load(folder)
     if record is not None and (record.key != key or anew):
-        _set_aside(folder, work.root / _OLD / f"{stage.name}-{record.key}")
+        set_aside(folder, work.root / _OLD / f"{stage.name}-{record.key}")
         record = None
-    kept = work.root / _OLD / f"{stage.name}-{key}"
-    if record is None and not anew and kept.is_dir() and not folder.exists():
+    elif record is None and folder.is_dir() and any(folder.iterdir()):
+        set_aside(folder, work.root / _OLD / f"{stage.name}-unknown")  # nobody knows of what
+    kept = last_kept(work.root / _OLD / f"{stage.name}-{key}")
+    if record is None and not anew and kept is not None and not folder.exists():
         kept.rename(folder)
         record = Record.load(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return record
-
-
-def _set_aside(folder: Path, place: Path) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    free, number = place, 1
-    while free.exists():
-        number += 1
-        free = place.with_name(f"{place.name}-{number}")
-    folder.rename(free)
 
 
 def _state(stage: Stage, work: Work, record: Record | None, ready: bool) -> State:
@@ -210,7 +212,7 @@ def _state(stage: Stage, work: Work, record: Record | None, ready: bool) -> Stat
 
 
 def _same_key(stage: Stage, work: Work, record: Record) -> bool:
-    """Whether what goes in is what went in; not if it cannot be read, such as a device elsewhere."""
+    """Whether what goes in is what went in; not if it cannot be told, as of a device elsewhere."""
     try:
         return record.key == key_of(stage, work, _needed(stage, work))
     except HwbenchError:

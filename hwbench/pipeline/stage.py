@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 from hwbench.data.files import write_text
 from hwbench.errors import SchemaError
@@ -137,13 +137,23 @@ class Record:
             values = json.loads(path.read_text(encoding="utf-8"))
             if values.pop("schema") != SCHEMA:
                 raise SchemaError(f"{path}: of another version of hwbench")
-            return cls(**values)
+            made = cls(**values)
+            made._check()
+            return made
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             if isinstance(error, SchemaError):
                 raise
             raise SchemaError(
                 f"{path}: damaged ({error}); remove the folder to begin anew"
             ) from error
+
+    def _check(self) -> None:
+        """Raise `TypeError` if a value is of another kind than this class writes."""
+        texts = (self.stage, self.key, self.reason, *self.outputs, *self.outputs.values())
+        known = self.status in get_args(Status) and all(isinstance(one, str) for one in texts)
+        counts = type(self.seconds) in (int, float) and type(self.tokens) in (int, type(None))
+        if not (known and counts and isinstance(self.summary, dict)):
+            raise TypeError("a value of the wrong kind")
 
     def whole(self, folder: Path, /) -> bool:
         """Whether all outputs are there and are what was written."""

@@ -1,12 +1,14 @@
 """Stages: what is done stays done, what changed is done again, failures leave the rest whole."""
 
+import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hwbench.errors import DataError, SchemaError, UnknownNameError
-from hwbench.pipeline import running
+from hwbench.pipeline import keeping, running
 from hwbench.pipeline.pipeline_file import read_pipeline
 from hwbench.pipeline.running import PipelineError, read_mark, run_pipeline, standing
 from hwbench.pipeline.stage import Outcome, Record, Stage, file_digest
@@ -111,6 +113,30 @@ def test_old_results_come_back_with_their_settings(chain, recipe, tmp_path):
     assert number(tmp_path, "third") == 6
 
 
+def test_what_was_done_again_comes_back_as_it_was_last(chain, recipe, tmp_path):
+    run_pipeline(recipe, tmp_path)
+    run_pipeline(recipe, tmp_path, redo=["aside"], only=["aside"])
+    (tmp_path / "first" / "mine").write_text("before")
+    run_pipeline(recipe, tmp_path, redo=["first"], only=["first"])
+    (tmp_path / "first" / "mine").write_text("after")
+    other = replace(recipe, seed=4)
+    run_pipeline(other, tmp_path, only=["first"])
+    run_pipeline(recipe, tmp_path, only=["first"])
+    assert (tmp_path / "first" / "mine").read_text() == "after"
+    run_pipeline(other, tmp_path, only=["first"])  # and once more: none is lost
+    run_pipeline(recipe, tmp_path, only=["first"])
+    assert (tmp_path / "first" / "mine").read_text() == "after"
+
+
+def test_a_folder_without_a_record_is_not_taken_for_work_of_these_settings(chain, recipe, tmp_path):
+    run_pipeline(recipe, tmp_path)
+    (tmp_path / "second" / "stage.json").unlink()
+    (tmp_path / "second" / "half").write_text("of what?")
+    run_pipeline(recipe, tmp_path)
+    assert not (tmp_path / "second" / "half").exists()
+    assert (tmp_path / "old" / "second-unknown" / "half").is_file()
+
+
 def test_a_changed_output_is_noticed(chain, recipe, tmp_path):
     run_pipeline(recipe, tmp_path)
     (tmp_path / "second" / "number").write_text("99")
@@ -155,6 +181,46 @@ def test_one_stage_alone(chain, recipe, tmp_path):
         run_pipeline(recipe, tmp_path, only=["second"])
 
 
+def test_doing_a_stage_again_that_was_not_asked_for(chain, recipe, tmp_path):
+    with pytest.raises(DataError, match="second is to be done again, but only first is asked for"):
+        run_pipeline(recipe, tmp_path, only=["first"], redo=["second"])
+    assert chain.ran == []
+
+
+def test_going_on_after_doing_again_does_not_begin_anew(chain, recipe, tmp_path):
+    chain.broken = "third"
+    with pytest.raises(PipelineError, match="the same command without --redo goes on"):
+        run_pipeline(recipe, tmp_path, redo=["first"])
+
+
+def test_an_error_of_the_system_is_a_failed_stage(chain, recipe, tmp_path):
+    def full(work):
+        raise OSError(28, "No space left on device")
+
+    running.STAGES = (replace(chain.stages[0], run=full), *chain.stages[1:])
+    with pytest.raises(PipelineError, match=r"stage first failed: .*No space left on device"):
+        run_pipeline(recipe, tmp_path)
+    assert chain.ran == ["aside"]
+    assert Record.load(tmp_path / "first").status == "failed"
+
+
+def test_a_killed_stage_keeps_its_time(chain, recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr(keeping, "_EVERY_S", 0.01)
+    seen = []
+
+    def slow(work):
+        time.sleep(0.05)
+        work.say("half")
+        seen.append(Record.load(tmp_path / "aside"))  # what a kill would leave
+        return Outcome((), {})
+
+    running.STAGES = (replace(chain.stages[3], run=slow),)
+    run_pipeline(recipe, tmp_path)
+    assert seen[0].status == "running"
+    assert seen[0].seconds >= 0.05
+    assert Record.load(tmp_path / "aside").seconds >= seen[0].seconds
+
+
 def test_unknown_stage(chain, recipe, tmp_path):
     with pytest.raises(UnknownNameError, match=r"frist.*did you mean 'first'"):
         run_pipeline(recipe, tmp_path, only=["frist"])
@@ -175,9 +241,16 @@ def test_a_folder_of_another_pipeline_is_left_alone(chain, recipe, tmp_path):
 
 def test_a_damaged_record(chain, recipe, tmp_path):
     run_pipeline(recipe, tmp_path)
-    (tmp_path / "first" / "stage.json").write_text("{")
-    with pytest.raises(SchemaError, match=r"stage\.json: damaged"):
-        standing(recipe, tmp_path)
+    path = tmp_path / "first" / "stage.json"
+    whole = json.loads(path.read_text())
+    wrong = {"outputs": [], "seconds": "1", "status": "half", "summary": None, "tokens": "9"}
+    for text in ("", "{", "3", *(json.dumps({**whole, k: v}) for k, v in wrong.items())):
+        path.write_text(text)
+        with pytest.raises(SchemaError, match=r"stage\.json: damaged"):
+            standing(recipe, tmp_path)
+        with pytest.raises(PipelineError, match="damaged"):
+            run_pipeline(recipe, tmp_path)
+        assert number(tmp_path, "aside") == 7
 
 
 def test_two_runs_in_one_folder(chain, recipe, tmp_path):

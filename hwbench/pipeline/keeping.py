@@ -1,0 +1,71 @@
+"""What outlives a stage that is killed, changed or done again: its time, and its old folders."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from hwbench.pipeline.stage import Record, Say
+
+__all__ = ["Clock", "last_kept", "set_aside"]
+
+_EVERY_S: Final = 20.0
+
+
+@dataclass
+class Clock:
+    """Counts the seconds of a stage, and keeps the count in case the process is killed.
+
+    Attributes:
+        start: The record at the beginning; its seconds were spent before.
+        folder: Of the stage.
+        began: When it began.
+        saved: When the count was kept last.
+    """
+
+    start: Record
+    folder: Path
+    began: float
+    saved: float = 0.0
+
+    def record(self) -> Record:
+        """Return the record with the seconds until now."""
+        seconds = self.start.seconds + time.monotonic() - self.began
+        return replace(self.start, seconds=round(seconds, 2))
+
+    def kept(self, say: Say) -> Say:
+        """Return what tells a line and keeps the count, if that was long ago."""
+
+        def told(line: str) -> None:
+            say(line)
+            if time.monotonic() - max(self.began, self.saved) >= _EVERY_S:
+                self.record().save(self.folder)
+                self.saved = time.monotonic()
+
+        return told
+
+
+def set_aside(folder: Path, place: Path, /) -> None:
+    """Move a folder to a place, or beside what lies there: "x", "x-2", "x-3"."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    number = max(_numbered(place), default=0) + 1
+    folder.rename(place if number == 1 else place.with_name(f"{place.name}-{number}"))
+
+
+def last_kept(place: Path, /) -> Path | None:
+    """Return the folder that was set aside last at a place; None if there is none."""
+    kept = _numbered(place)
+    return kept[max(kept)] if kept else None
+
+
+def _numbered(place: Path) -> Mapping[int, Path]:
+    tails = {
+        path.name.removeprefix(place.name): path
+        for path in place.parent.glob(f"{place.name}*")
+        if path.is_dir()
+    }
+    known = {tail: path for tail, path in tails.items() if not tail or tail[1:].isdecimal()}
+    return {int(tail[1:] or 1): path for tail, path in known.items()}

@@ -111,10 +111,11 @@ _Tau = Callable[[Any], float]
 
 
 def _rank(of: str, other: str, n: int, tau: _Tau, rows: Int64Array) -> dict[str, Any]:
-    again = [tau(row) for row in rows]
-    low, high = np.nanquantile(again, [0.05, 0.95])
+    again = np.array([tau(row) for row in rows])
+    known = again[np.isfinite(again)]
+    low, high = np.quantile(known, [0.05, 0.95]) if len(known) else (np.nan, np.nan)
     numbers = {"tau": tau(np.arange(n)), "low": float(low), "high": float(high)}
-    return {"of": of, "with": other, "n": n, **{k: round(v, 4) for k, v in numbers.items()}}
+    return {"of": of, "with": other, "n": n, **{k: _rounded(v, 4) for k, v in numbers.items()}}
 
 
 def _between(a: FloatArray, b: FloatArray) -> _Tau:
@@ -132,6 +133,8 @@ def _hardware(checked: Sequence[Checked]) -> list[dict[str, Any]]:
     found = []
     for metric in dict.fromkeys(name for one in checked for name in one.measured):
         known = [one for one in checked if one.measured.get(metric)]
+        if not known:
+            continue
         truth = np.array([np.median(one.measured[metric]) for one in known])
         predicted = np.array([one.predicted[metric][0] for one in known])
         inside = [
@@ -143,9 +146,9 @@ def _hardware(checked: Sequence[Checked]) -> list[dict[str, Any]]:
             {
                 "metric": metric,
                 "n": len(known),
-                "mape": round(mape(truth, predicted), 5),
-                "tau": round(kendall(truth, predicted), 4),
-                "inside_90": round(float(np.mean(inside)), 4),
+                "mape": _rounded(mape(truth, predicted), 5),
+                "tau": _rounded(kendall(truth, predicted), 4),
+                "inside_90": _rounded(float(np.mean(inside)), 4),
             }
         )
     return found
@@ -174,10 +177,19 @@ def _regret(checked: Sequence[Checked], problem: Mapping[str, Any]) -> list[dict
     return lines
 
 
-def _keeps(one: Checked, problem: Mapping[str, Any]) -> bool:
-    """Whether what was measured, or counted, keeps all limits."""
-    known = {"params": one.params, **{m: np.median(v) for m, v in one.measured.items()}}
-    return all(known[limit["metric"]] <= limit["bound"] for limit in problem["limits"])
+def _keeps(one: Checked, problem: Mapping[str, Any]) -> bool | None:
+    """Whether what was measured, or counted, keeps all limits; None if that is not known."""
+    known = {m: float(np.median(values)) for m, values in one.measured.items() if values}
+    known["params"] = one.params
+    limits = {limit["metric"]: limit["bound"] for limit in problem["limits"]}
+    if any(known[metric] > bound for metric, bound in limits.items() if metric in known):
+        return False
+    return True if set(limits) <= set(known) else None
+
+
+def _rounded(value: float, digits: int) -> float | None:
+    """Round a number for JSON, which knows no NaN."""
+    return round(value, digits) if np.isfinite(value) else None
 
 
 def _mean(perplexities: Sequence[float]) -> float:

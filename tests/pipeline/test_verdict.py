@@ -1,5 +1,6 @@
 """Verdicts against numbers worked out by hand."""
 
+import json
 import math
 
 import numpy as np
@@ -105,3 +106,27 @@ def test_one_seed_has_no_agreement():
         "retrained",
         "retrained",
     ]
+
+
+def test_what_was_not_measured_is_not_judged():
+    energy = {**PROBLEM, "limits": [{"metric": "energy_j", "bound": 1.0}]}
+    found = verdict(FOUR, [energy], seed=0)["regret"]
+    assert {(line["kept_limits"], line["from_best"]) for line in found} == {(None, None)}
+    both = {**PROBLEM, "limits": [*energy["limits"], {"metric": "params", "bound": 5}]}
+    found = verdict(FOUR, [both], seed=0)["regret"]
+    assert {line["kept_limits"] for line in found} == {False}  # one broken limit is enough
+
+
+def test_architectures_that_time_did_not_suffice_for():
+    rest = [checked(one.arch, 10.0, 11.0, (8.0,), (1.0, ())) for one in FOUR[1:]]
+    found = verdict([FOUR[0], *rest], [PROBLEM], seed=0)
+    assert [line["n"] for line in found["hardware"]] == [1]
+    assert verdict(rest, [], seed=0)["hardware"] == []
+
+
+@pytest.mark.parametrize("n", range(5))
+def test_small_and_constant_samples_are_json(n):
+    same = [checked(str(i), 5.0, 5.0, (5.0, 5.0), (1.0, (1.0,))) for i in range(n)]
+    found = verdict(same, [], seed=0)
+    json.dumps(found, allow_nan=False)
+    assert all(line["tau"] is None for line in found["ranks"] + found["hardware"])

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from hwbench.data.files import write_text
 from hwbench.pipeline.stage import Record, Say
 
-__all__ = ["Clock", "last_kept", "set_aside"]
+__all__ = ["Clock", "Watch", "last_kept", "set_aside"]
 
 _EVERY_S: Final = 20.0
 
@@ -46,6 +47,28 @@ class Clock:
                 self.saved = time.monotonic()
 
         return told
+
+
+class Watch:
+    """Counts the seconds of a part of a stage that goes on after a kill, such as a search.
+
+    Args:
+        path: File that keeps the count; of a folder that is there or will be.
+    """
+
+    def __init__(self, path: Path, /) -> None:
+        self._path = path
+        self._began = time.perf_counter()
+        try:
+            self._before = float(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # not begun yet
+            self._before = 0.0
+
+    def look(self) -> float:
+        """Return the seconds until now, those before a kill included, and keep them."""
+        seconds = self._before + time.perf_counter() - self._began
+        write_text(self._path, f"{seconds:.4f}\n")
+        return seconds
 
 
 def set_aside(folder: Path, place: Path, /) -> None:

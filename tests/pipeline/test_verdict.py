@@ -118,7 +118,7 @@ def test_what_was_not_measured_is_not_judged():
 
 
 def test_architectures_that_time_did_not_suffice_for():
-    rest = [checked(one.arch, 10.0, 11.0, (8.0,), (1.0, ())) for one in FOUR[1:]]
+    rest = [checked(one.arch, 10.0, 11.0, (8.0, 8.0), (1.0, ())) for one in FOUR[1:]]
     found = verdict([FOUR[0], *rest], [PROBLEM], seed=0)
     assert [line["n"] for line in found["hardware"]] == [1]
     assert verdict(rest, [], seed=0)["hardware"] == []

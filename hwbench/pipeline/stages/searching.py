@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -20,6 +21,7 @@ from hwbench.arrays import Codes
 from hwbench.benchmark import Benchmark, load
 from hwbench.data.files import write_text
 from hwbench.errors import DataError
+from hwbench.pipeline.keeping import Watch
 from hwbench.pipeline.recipe import PipelineRecipe, ProblemRecipe
 from hwbench.pipeline.stage import Outcome, Stage, Work
 from hwbench.pipeline.stages import evaluating, fitting, training
@@ -119,8 +121,8 @@ def _solved(work: Work, asked: _Asked) -> dict[str, Any]:
     optimum = best.optimum
     found = [_Found("exact", str(best.architecture), None, spent, 0, 0.0)]
     for method in recipe.search.methods:
-        began = time.perf_counter()
         place = work.folder(NAME) / f"{asked.recipe.name}-{method}"
+        watch = Watch(_seconds(place))
         run = run_search(
             BenchmarkEvaluator(bench, problem),
             method,
@@ -128,7 +130,7 @@ def _solved(work: Work, asked: _Asked) -> dict[str, Any]:
             seed=recipe.seed,
             out=place,
         )
-        found.append(_answer(method, run, asked, optimum, time.perf_counter() - began, 0))
+        found.append(_answer(method, run, asked, optimum, watch.look(), 0))
     found.append(_by_supernet(work, asked, optimum))
     found += _baselines(work, asked, optimum)
     for one in found:
@@ -149,7 +151,13 @@ def _by_supernet(work: Work, asked: _Asked, optimum: float) -> _Found:
     from hwbench.search.supernet_evaluator import SupernetEvaluator
 
     recipe, name = work.recipe, asked.recipe.name
-    began = time.perf_counter()
+    place = work.folder(NAME) / f"{name}-spos-es"
+    watch = Watch(_seconds(place))
+
+    def told(done: int) -> None:
+        watch.look()
+        work.say(f"{name} spos-es: {done}/{recipe.evaluate.n} subnets")
+
     with training.computing(recipe) as own:
         evaluator = SupernetEvaluator(
             training.open_supernet(work, own),
@@ -162,11 +170,16 @@ def _by_supernet(work: Work, asked: _Asked, optimum: float) -> _Found:
             "spos-es",
             budget=recipe.evaluate.n,
             seed=recipe.seed,
-            out=work.folder(NAME) / f"{name}-spos-es",
-            progress=lambda done: work.say(f"{name} spos-es: {done}/{recipe.evaluate.n} subnets"),
+            out=place,
+            progress=told,
         )
     tokens = len(run) * evaluator.tokens
-    return _answer("spos-es", run, asked, optimum, time.perf_counter() - began, tokens)
+    return _answer("spos-es", run, asked, optimum, watch.look(), tokens)
+
+
+def _seconds(place: Path) -> Path:
+    """Name the file that keeps the time of a search."""
+    return place.with_name(f"{place.name}.seconds")
 
 
 def _answer(

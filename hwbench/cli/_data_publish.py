@@ -29,7 +29,12 @@ __all__ = ["publish"]
     metavar="NAME",
     help="A benchmark that ships, or a bundle's folder; may be given again.",
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write.",
+)
 @click.option("--name", help="Name of the dataset.  [default: that of the folder]")
 @click.option(
     "--licence", metavar="ID", help="Licence, such as cc-by-4.0.  [default: what all sources say]"
@@ -63,7 +68,7 @@ def publish(
     version: str,
     as_json: bool,
 ) -> None:
-    """Write tables and bundles as a dataset that others can host.
+    """Write tables and bundles as a dataset to be hosted.
 
     TABLES are folders that `data import-hw-gpt-bench`, `profile compact` or `supernet evaluate
     --tables` wrote. The layout is that of a Hugging Face dataset: README.md is its card, data/ has

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["duration", "plan"]
 
-_PLACE = click.Path(path_type=Path)
+_PLACE = click.Path(dir_okay=False, path_type=Path)
 
 
 @command(
@@ -33,7 +33,12 @@ _PLACE = click.Path(path_type=Path)
 @click.option(
     "--metrics", default="latency,energy,memory", show_default=True, help="What to measure."
 )
-@click.option("--protocol", default="hw-gpt-bench", show_default=True, help="Or: serving.")
+@click.option(
+    "--protocol",
+    default="hw-gpt-bench",
+    show_default=True,
+    help="hw-gpt-bench, as gpt-s, gpt-m and gpt-l were measured there, or serving, for any space.",
+)
 @click.option(
     "--phase",
     "phases",
@@ -41,11 +46,21 @@ _PLACE = click.Path(path_type=Path)
     type=click.Choice(["prefill", "decode"]),
     default=["prefill"],
     show_default=True,
-    help="May be given again.",
+    help="Of serving: the whole prompt at once, or token after token; may be given again.",
 )
-@click.option("--batch", type=click.IntRange(min=1), help="Sequences.  [default: the protocol's]")
-@click.option("--runtime", default="torch-eager", show_default=True, help="What runs the network.")
-@click.option("--precision", help="Number format.  [default: the protocol's for the device]")
+@click.option(
+    "--batch", type=click.IntRange(min=1), help="Sequences at once.  [default: the protocol's]"
+)
+@click.option(
+    "--runtime",
+    default="torch-eager",
+    show_default=True,
+    help="torch-eager, torch-compile, torch-compile-graphs, onnx-cpu or onnx-cuda.",
+)
+@click.option(
+    "--precision",
+    help="fp32, bf16, fp16, amp-bf16, amp-fp16 or int8.  [default: the protocol's for the device]",
+)
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: one a core]")
 @click.option(
     "--n",
@@ -53,7 +68,11 @@ _PLACE = click.Path(path_type=Path)
     help="Architectures.  [default: as many as the budget allows, 20 without one]",
 )
 @click.option(
-    "--passes", type=click.IntRange(min=1), default=2, show_default=True, help="Over all."
+    "--passes",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="Visits to each architecture.",
 )
 @click.option(
     "--anchor-every",
@@ -64,7 +83,7 @@ _PLACE = click.Path(path_type=Path)
 )
 @click.option("--budget", metavar="TIME", help="Time for everything: 10min, 2h.")
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all chance."
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn."
 )
 @click.option("--name", help="Of the campaign.  [default: BUNDLE and device]")
 @click.option(
@@ -97,10 +116,11 @@ def plan(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Choose what to measure, say how long it takes and what is missing here.
+    """Choose what to measure, and say how long it takes.
 
     BUNDLE is a benchmark whose devices tell which architectures are worth measuring, or a space.
-    Writes a plan file that `hwbench profile run` follows; read it, and edit it as you like.
+    Says what cannot be measured here, and why. Writes a plan file that `hwbench profile run`
+    follows; read it, and edit it as you like.
     """
     from hwbench.benchmark.campaign_plan import Asked, make
     from hwbench.data.files import write_text

@@ -70,7 +70,7 @@ def retrain(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Train one architecture of a supernet by itself, on the text that the supernet saw.
+    """Train one architecture by itself, on the text the supernet saw.
 
     FOLDER is the folder of a run. The network is written to the folder `model` of the training; it
     is judged by the test part of the text, which no search and no training reads. Ctrl-C keeps

@@ -100,7 +100,7 @@ def search(
     as_json: bool,
     **words: Any,
 ) -> int:
-    """Search the subnets of a trained supernet with the weights they inherit.
+    """Search the subnets with the weights they inherit.
 
     FOLDER is the folder of a run. What is found is kept there as best.json, which `retrain` and
     `extract` know as `best`. Interrupt it and run the same line again: it goes on where it stopped.

@@ -34,7 +34,10 @@ __all__ = ["calibrate_command"]
 @click.argument("journal", type=click.Path(path_type=Path))
 @click.option("--name", required=True, help="What to call the device.")
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="Folder of the new benchmark."
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the new benchmark.",
 )
 @click.option(
     "--kind",

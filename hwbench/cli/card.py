@@ -32,8 +32,8 @@ _PERCENT = frozenset({"MAPE %", "in 90 %", "model error %"})
     ],
 )
 @click.argument("bundle")
-@click.option("--device", help="Only what concerns this device.")
-@click.option("--metric", help="Only this metric.")
+@click.option("--device", metavar="NAME", help="Only what concerns this device.")
+@click.option("--metric", metavar="NAME", help="Only this metric.")
 @json_option
 def card(bundle: str, device: str | None, metric: str | None, as_json: bool) -> None:
     """Show what a benchmark consists of and how good it is.

@@ -32,7 +32,10 @@ def data() -> None:
 )
 @click.argument("checkout", type=click.Path(path_type=Path))
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="Folder for the tables."
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the tables.",
 )
 @click.option(
     "--scale",

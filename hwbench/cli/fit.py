@@ -27,18 +27,32 @@ __all__ = ["fit"]
 @click.option(
     "--recipe",
     required=True,
-    type=click.Path(path_type=Path),
+    type=click.Path(dir_okay=False, path_type=Path),
     help="Which estimators compete for which metric (TOML).",
 )
 @click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path),
+    type=click.Path(file_okay=False, path_type=Path),
     help="The bundle's folder; with several spaces, a folder of bundles named after them.",
 )
-@click.option("--space", "names", multiple=True, help="Only this space; may be given again.")
-@click.option("--device", "devices", multiple=True, help="Only this device; may be given again.")
-@click.option("--metric", "chosen", multiple=True, help="Only this metric; may be given again.")
+@click.option(
+    "--space", "names", metavar="NAME", multiple=True, help="Only this space; may be given again."
+)
+@click.option(
+    "--device",
+    "devices",
+    metavar="NAME",
+    multiple=True,
+    help="Only this device; may be given again.",
+)
+@click.option(
+    "--metric",
+    "chosen",
+    metavar="NAME",
+    multiple=True,
+    help="Only this metric; may be given again.",
+)
 @click.option("--name", help="Name of the bundle.  [default: the space's]")
 @click.option("--rivals/--no-rivals", default=True, help="Score rivals for the card.")
 @click.option("--jobs", type=click.IntRange(min=1), help="Processes.  [default: one a core]")

@@ -55,8 +55,12 @@ def pipeline() -> None:
 @_FILE
 @_OUT
 @_QUICK
-@click.option("--stage", "only", multiple=True, help="Only this stage; may be given again.")
-@click.option("--redo", multiple=True, help="Do this stage again; may be given again.")
+@click.option(
+    "--stage", "only", metavar="STAGE", multiple=True, help="Only this stage; may be given again."
+)
+@click.option(
+    "--redo", metavar="STAGE", multiple=True, help="Do this stage again; may be given again."
+)
 @_SET
 @json_option
 @click.pass_context
@@ -70,7 +74,9 @@ def run(
     changes: Sequence[str],
     as_json: bool,
 ) -> None:
-    """Run the stages of a pipeline that are not done: the same command goes on.
+    """Run the stages that are not done; the same command goes on.
+
+    STAGE is one of train, evaluate, profile, fit, search and verify.
 
     A stage is done as long as its settings, its inputs and its outputs are what they were; what a
     change touches is done again, and the old folder kept in OUT/old. A stage that fails leaves the

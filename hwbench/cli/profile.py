@@ -30,6 +30,7 @@ __all__ = ["profile"]
 
 _INCOMPLETE = 1
 _PLACE = click.Path(path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.group("profile")
@@ -45,7 +46,7 @@ def profile() -> None:
     ],
 )
 @click.argument("plan_file", metavar="PLAN", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--out", required=True, type=_PLACE, help="Folder of the journal.")
+@click.option("--out", required=True, type=_FOLDER, help="Folder of the journal.")
 @click.option("--shard", default="1/1", show_default=True, help="Part of the plan: 2/4.")
 @click.option("--device", help="Another device than the plan's.")
 @click.option("--budget", metavar="TIME", help="Another time for everything than the plan's: 1h.")
@@ -111,7 +112,10 @@ def run(
 @click.argument("folder", metavar="DIR", type=_PLACE)
 @json_option
 def status(folder: Path, as_json: bool) -> None:
-    """Say how far a campaign is, how long the rest takes, and how much the machine drifted."""
+    """Say how far a campaign is, and how much the machine drifted.
+
+    DIR is the folder of a journal. How long the rest takes is said, too.
+    """
     from hwbench.cli._standing import DRIFT_COLUMNS, report
 
     told = report(folder)
@@ -135,10 +139,10 @@ def status(folder: Path, as_json: bool) -> None:
     examples=["hwbench profile merge journals/one journals/two --out journals/all"],
 )
 @click.argument("places", metavar="DIR...", nargs=-1, required=True, type=_PLACE)
-@click.option("--out", required=True, type=_PLACE, help="Folder of the result.")
+@click.option("--out", required=True, type=_FOLDER, help="Folder of the result.")
 @json_option
 def merge(places: tuple[Path, ...], out: Path, as_json: bool) -> None:
-    """Put the journals of several shards, machines or campaigns into one file."""
+    """Put journals of shards, machines or campaigns into one file."""
     from hwbench.data import journal
 
     path = journal.merge(places, out)
@@ -154,7 +158,7 @@ def merge(places: tuple[Path, ...], out: Path, as_json: bool) -> None:
     examples=["hwbench profile compact journals/mybox --out data/mybox --name mybox"],
 )
 @click.argument("folder", metavar="DIR", type=_PLACE)
-@click.option("--out", required=True, type=_PLACE, help="Folder for the tables.")
+@click.option("--out", required=True, type=_FOLDER, help="Folder for the tables.")
 @click.option("--name", help="What to call the device.  [default: its fingerprint's id]")
 @json_option
 def compact(folder: Path, out: Path, name: str | None, as_json: bool) -> None:

@@ -142,7 +142,7 @@ def query(
             click.echo()
         _write(arch, answer(arch))
     if archs:
-        click.echo(f"\n{_legend(bench, places, wanted, interval, visit)}")
+        click.echo(f"\n{_legend(bench, places, wanted, interval, visit, bundle)}")
 
 
 def _places(
@@ -208,11 +208,12 @@ def _legend(
     names: Sequence[str] | None,
     interval: float,
     visit: Visit,
+    bundle: str,
 ) -> str:
     """Say what the numbers are: the level of the intervals, and the batch of each metric."""
     asked = None if names is None else {metrics.get(name).name for name in names}
     said = batches(bench, places or (), asked)
     where = "" if visit == "new" else " in visits that were measured"
     note = f"{interval * 100:g} % intervals{where}"
-    more = f"`hwbench card {bench.name}` says how it was measured"
+    more = f"`hwbench card {bundle}` says how it was measured"
     return "; ".join([note, *said, more])

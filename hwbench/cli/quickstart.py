@@ -56,7 +56,7 @@ _BESIDE_S = 100.0
     help="latency=500ms or memory=600MB.  [default: a latency that 40 % of all keep]",
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all chance."
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn."
 )
 @json_option
 def quickstart_command(

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from hwbench.cli._output import command, json_option, write_fields, write_json
+from hwbench.errors import DataError
 
 __all__ = ["report"]
 
@@ -62,6 +63,10 @@ def report(
     """
     from hwbench.pipeline.page import is_pipeline
 
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: no such folder; a search, a study or a pipeline writes one (--out)"
+        )
     page = out or folder / "report.html"
     if is_pipeline(folder):
         title, written = _pipeline(folder, page, plots, suffix)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hwbench.cli._output import Column, command, json_option, write_json, write_table
+from hwbench.errors import require
 
 if TYPE_CHECKING:
     from hwbench.search.study import Progress
@@ -48,8 +49,20 @@ def study() -> None:
     help="Who runs them: processes here, which Ctrl-C ends for certain; a Dask or Ray cluster "
     "(dask, ray); or joblib's loky or threading.",
 )
-@click.option("--problem", "problems", multiple=True, help="Only this problem; may be given again.")
-@click.option("--method", "methods", multiple=True, help="Only this method; may be given again.")
+@click.option(
+    "--problem",
+    "problems",
+    metavar="NAME",
+    multiple=True,
+    help="Only this problem; may be given again.",
+)
+@click.option(
+    "--method",
+    "methods",
+    metavar="NAME",
+    multiple=True,
+    help="Only this method; may be given again.",
+)
 @click.option("--seeds", type=click.IntRange(min=1), help="Only the first seeds.")
 @json_option
 def run(
@@ -71,6 +84,8 @@ def run(
     from hwbench.search.study import Outcome, Study, execute, write_results
 
     asked = Study.read(file).only(problems=problems, methods=methods, seeds=seeds)
+    for module in ("moocore", "scipy.stats"):  # for the summary: say so before the runs, not after
+        require(module, "search")
     folder = out or Path("runs") / asked.name
     began = time.perf_counter()
     execute(asked, folder, jobs=jobs, backend=backend, progress=_progress)
@@ -92,19 +107,36 @@ def run(
 )
 @click.argument("tables", type=click.Path(file_okay=False, path_type=Path))
 @click.argument("bundle")
-@click.option("--device", "devices", multiple=True, help="Where metrics without @DEVICE are meant.")
-@click.option("--minimize", multiple=True, help="perplexity,latency or latency@h100.")
-@click.option("--maximize", multiple=True, help="accuracy.")
+@click.option(
+    "--device",
+    "devices",
+    metavar="NAME",
+    multiple=True,
+    help="Where metrics without @DEVICE are meant.",
+)
+@click.option(
+    "--minimize", metavar="METRICS", multiple=True, help="perplexity,latency or latency@h100."
+)
+@click.option("--maximize", metavar="METRICS", multiple=True, help="accuracy.")
 @click.option(
     "--method",
     "methods",
+    metavar="NAME",
     multiple=True,
     default=["rs", "ls", "nsga2", "morea"],
     show_default=True,
     help="A method; may be given again.",
 )
-@click.option("--budget", type=click.IntRange(min=1), default=500, show_default=True, help="A run.")
-@click.option("--seeds", type=click.IntRange(min=1), default=10, show_default=True, help="Runs.")
+@click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    default=500,
+    show_default=True,
+    help="Evaluations a run.",
+)
+@click.option(
+    "--seeds", type=click.IntRange(min=1), default=10, show_default=True, help="Runs a method."
+)
 @json_option
 def compare_table(
     tables: Path,
@@ -117,7 +149,7 @@ def compare_table(
     seeds: int,
     as_json: bool,
 ) -> None:
-    """Compare searches on measurements with searches on the surrogate.
+    """Search on measurements and on the surrogate, and compare.
 
     TABLES is a folder of measured tables, BUNDLE the benchmark. Both search among the architectures
     of the tables; hypervolumes are shares of the best front among them.

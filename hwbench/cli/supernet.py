@@ -27,6 +27,7 @@ from hwbench.cli._supernet_options import (
 )
 from hwbench.cli._supernet_penalty import read_penalty
 from hwbench.cli._supernet_search import search
+from hwbench.errors import require
 
 if TYPE_CHECKING:
     from hwbench.data.text import Part, TokenizerKind
@@ -127,7 +128,7 @@ def supernet() -> None:
 @click.option("--log-every", type=POSITIVE, help="Steps a row of the log.")
 @click.option("--keep", type=POSITIVE, help="Checkpoints that are kept.")
 @click.option("--compile/--no-compile", default=None, help="Run through torch.compile.")
-@click.option("--seed", type=click.IntRange(min=0), help="Of everything that is drawn.")
+@click.option("--seed", type=click.IntRange(min=0), help="Of all that is drawn.")
 @DEVICE
 @json_option
 def train(
@@ -216,13 +217,14 @@ def evaluate(
     device: str,
     as_json: bool,
 ) -> None:
-    """Evaluate many subnets of a trained supernet with the weights they inherit.
+    """Evaluate many subnets with the weights they inherit.
 
     FOLDER is the folder of a run. The largest and the smallest subnet come first, then distinct
     ones drawn per choice; losses are pooled over all tokens. Interrupt it and run the same line
     again: finished subnets are kept in a journal beside the file.
     """
     require_torch()
+    require("pyarrow", "fit")  # for the file: say so before the subnets, not after
     from hwbench.supernet.quality_files import evaluate_run, write_parquet, write_tables
     from hwbench.supernet.runs import open_run
     from hwbench.supernet.training import processes

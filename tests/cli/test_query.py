@@ -232,6 +232,14 @@ def test_the_table_for_people(hwbench, made):
     assert result.lines[-1].startswith("90 % intervals; latency of a batch of 4; energy of a batch")
 
 
+def test_the_card_to_read_is_that_of_the_bundle_asked(hwbench, made, tmp_path):
+    """A bundle of one's own is named by its folder, which `hwbench card` takes, too."""
+    folder = (tmp_path / "made").rename(tmp_path / "mine")
+    result = hwbench("query", str(folder), "--arch", TEXT)
+    assert f"; `hwbench card {folder}` says" in result.lines[-1]
+    assert hwbench("card", str(folder)).code == 0
+
+
 def test_two_architectures_are_two_tables(hwbench, made):
     result = hwbench("query", "made", "--arch", TEXT, "--arch", "largest")
     assert sum(line.startswith("architecture ") for line in result.lines) == 2

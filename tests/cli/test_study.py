@@ -1,5 +1,6 @@
 """`hwbench study` where it reads folders of tables, and its backends."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -69,3 +70,13 @@ def test_an_unknown_backend_is_one_line(hwbench, tmp_path, monkeypatch):
     assert found.code == 2
     assert "unknown backend 'lokky'" in found.err
     assert "loky" in found.err
+
+
+@pytest.mark.parametrize("module", ["moocore", "scipy.stats"])
+def test_what_the_summary_needs_is_missed_before_the_runs(hwbench, tmp_path, monkeypatch, module):
+    monkeypatch.setitem(sys.modules, module, None)
+    everyday = Path(__file__).parents[2] / "search" / "everyday.toml"
+    found = hwbench("study", "run", str(everyday), "--out", str(tmp_path / "out"))
+    assert found.code == 2
+    assert "comes with the extra [search]" in found.err
+    assert not (tmp_path / "out").exists()

@@ -180,3 +180,12 @@ def test_a_text_that_has_changed_is_noticed(train, hwbench, tmp_path):
     done = hwbench("supernet", "evaluate", str(tmp_path / "run"), "--device", "cpu")
     assert done.code == 2
     assert "is not the one that this run was trained on" in done.err
+
+
+def test_what_the_file_needs_is_missed_before_the_evaluation(train, hwbench, tmp_path, monkeypatch):
+    assert train().code == 0
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    done = hwbench("supernet", "evaluate", str(tmp_path / "run"), "--n", "3", "--rows", "4")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: pyarrow is not installed; it comes with the extra [fit]")
+    assert len(done.err.splitlines()) == 1

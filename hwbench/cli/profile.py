@@ -65,7 +65,7 @@ def run(
     allow_other_device: bool,
     as_json: bool,
 ) -> None:
-    """Measure what a plan asks for, into a journal; kill it when you like.
+    """Measure what a plan asks for; kill it when you like.
 
     Each measurement is on the disk before the next one starts. The same command goes on where it
     was. Ends with exit code 1 if the time budget was used up before everything was measured.

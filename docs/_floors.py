@@ -46,7 +46,7 @@ PURPOSES = {
     "benchmark": "queries, bundles",
     "search": "problems, methods, studies",
     "report": "plots and pages",
-    "pipeline": "the whole way, from measuring to a searched benchmark",
+    "pipeline": "the whole way, from training to verified answers",
     "cli": "one thin file a command",
 }
 

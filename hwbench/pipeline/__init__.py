@@ -1,1 +1,1 @@
-"""The whole way in one go: measure, fit, search, verify, each step left on the disk."""
+"""The whole way in one go: train, measure, fit, search, verify, each step left on the disk."""

@@ -168,7 +168,9 @@ def _hw_gpt_bench(space: Space, kind: DeviceKind, phase: Phase) -> MeasuringProt
     scale = space.name.split("-")[1] if space.name.startswith("gpt-") else ""
     if scale not in BATCH_SIZES:
         known = ", ".join(f"gpt-{s}" for s in BATCH_SIZES)
-        raise SchemaError(f"protocol hw-gpt-bench knows the scales {known}, not {space.name!r}")
+        raise SchemaError(
+            f"protocol hw-gpt-bench knows the scales {known}, not {space.name!r}; take serving"
+        )
     if phase != "prefill":
         raise SchemaError("protocol hw-gpt-bench has no decoding; take serving")
     notes = ["no gradients are recorded, while the published latencies recorded them"]

@@ -26,14 +26,16 @@ class Reader:
 
     Attributes:
         bench: Says which metrics and devices exist.
-        devices: Where a metric written without `@` is meant.
+        devices: Where a metric written without `@` is meant; none stands for the only device of a
+            benchmark that has one.
     """
 
     bench: Benchmark
     devices: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        names = dict.fromkeys(self.bench.device(name).name for name in self.devices)
+        only = self.bench.devices if len(self.bench.devices) == 1 else ()
+        names = dict.fromkeys(self.bench.device(name).name for name in self.devices or only)
         object.__setattr__(self, "devices", tuple(names))
 
     def objectives(

@@ -128,7 +128,7 @@ class Problem:
             minimize: "perplexity,latency" or "latency@h100"; each text may name several.
             maximize: The same for metrics that are better when higher.
             devices: Devices of what is written without `@`; several mean the worst of them in an
-                objective and each of them in a limit.
+                objective and each of them in a limit. None: the only one of a benchmark with one.
             max: "latency=8ms", "latency@h100=8ms", "memory=600MB", "params=90M". Time, energy and
                 memory need their unit.
             min: "accuracy=0.4".

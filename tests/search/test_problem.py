@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from hwbench import spaces
+from hwbench.benchmark import load
 from hwbench.errors import SchemaError, SpaceError, UnitError, UnknownNameError
 from hwbench.search import Limit, Objective, Problem, ProblemError
 
@@ -138,3 +139,12 @@ def test_codes_of_the_cut_space_are_lifted(bench, rng):
     assert problem.subspace.decode(codes) == bench.space.decode(lifted)
     assert set(bench.space.values(lifted, "embed_dim").tolist()) == {128}
     assert np.isin(bench.space.values(lifted, "mlp_ratio"), [0, 4]).all()
+
+
+def test_the_only_device_need_not_be_named():
+    bench = load("nano")
+    (device,) = bench.devices
+    short = Problem.parse(bench, minimize=["perplexity"], max=["latency=9ms"])
+    assert short == Problem.parse(bench, minimize=["perplexity"], max=[f"latency@{device}=9ms"])
+    with pytest.raises(ProblemError, match="latency needs a device"):
+        Problem.parse(load("gpt-s"), minimize=["perplexity"], max=["latency=9ms"])

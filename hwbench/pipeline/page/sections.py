@@ -20,9 +20,10 @@ def quality(results: Results, pictures: Sequence[Drawn], /) -> list[Html]:
     parts = [
         paragraph(
             "Bars are intervals of 90 % for predictions and go from the least to the greatest seed "
-            "for retraining. Inherited against surrogate, a perfect prediction lies on the dashed "
-            "line; elsewhere only the order counts. Rank correlations are over the networks drawn "
-            "at random: those picked for a problem lie close together, where order is mostly noise."
+            "for retraining. The surrogate learned from the validation text; inherited and "
+            "retrained are on the test text: another text shifts all networks alike, so only the "
+            "order counts. Rank correlations are over the networks drawn at random: those picked "
+            "for a problem lie close together, where order is mostly noise."
         ),
         _gallery(pictures),
     ]
@@ -31,7 +32,7 @@ def quality(results: Results, pictures: Sequence[Drawn], /) -> list[Html]:
         head = ("order of", "against order of", "networks", "Kendall's tau", "90 % interval")
         parts.append(table("How alike the orders are", head, rows))
     same = [rank for rank in results.ranks if rank.other == "another seed"]
-    parts += [_ceiling(rank) for rank in same[:1]]
+    parts += [_chance(rank) for rank in same[:1]]
     return parts
 
 
@@ -43,11 +44,12 @@ def _rank(rank: Rank) -> list[str]:
     return [rank.of, rank.other, n, wording.tau(rank.tau), around]
 
 
-def _ceiling(rank: Rank) -> Html:
+def _chance(rank: Rank) -> Html:
     return paragraph(
         f"Trained again with another seed, the same networks come out in an order that agrees with "
-        f"the first to tau {wording.tau(rank.tau)}. No prediction can be expected to agree better "
-        f"with one training: that is the ceiling."
+        f"the first to tau {wording.tau(rank.tau)}: that is what chance in training leaves. A perfect "
+        f"prediction would agree somewhat better with one training, and better still with the mean "
+        f"of several."
     )
 
 
@@ -117,6 +119,12 @@ def cost(story: Story, /) -> list[Html]:
     if searches:
         head = ("problem", "method", "evaluations", "time", "tokens", "predicted regret")
         parts.append(table("Searches", head, searches))
+        parts.append(
+            paragraph(
+                "Searches on the surrogate run no network: what it learned from stands under "
+                "evaluate, once for all problems. SPOS evolution runs as many subnets for each."
+            )
+        )
     return parts
 
 

@@ -107,10 +107,10 @@ def _beside(regret: float | None) -> str:
 
 def _agreement(results: Results, rank: Rank) -> str:
     same = [r.tau for r in results.ranks if (r.of, r.other) == ("retrained", "another seed")]
-    ceiling = f"; two trainings with other seeds agree to {wording.tau(same[0])}" if same else ""
+    seeds = f"; two trainings with other seeds agree to {wording.tau(same[0])}" if same else ""
     return (
         f"The surrogate ranks {rank.n or 'the'} networks drawn at random as retraining does, with "
-        f"Kendall's tau {wording.tau(rank.tau)} (1: the same order, 0: none){ceiling}."
+        f"Kendall's tau {wording.tau(rank.tau)} (1: the same order, 0: none){seeds}."
     )
 
 

@@ -31,4 +31,6 @@ def test_the_last_folder_that_was_set_aside_comes_back(tmp_path):
         (folder / "number").write_text(str(number))
         set_aside(folder, place)
     (tmp_path / "old" / "train-01").mkdir()  # of another key
-    assert (last_kept(place) / "number").read_text() == "11"  # as a number, not as a word
+    kept = last_kept(place)
+    assert kept is not None
+    assert (kept / "number").read_text() == "11"  # as a number, not as a word

@@ -75,7 +75,7 @@ def test_measuring_depends_on_the_device(recipe, monkeypatch):
 
 
 def test_stages_need_only_earlier_ones():
-    earlier = []
+    earlier: list[str] = []
     for stage in STAGES:
         assert set(stage.needs) <= set(earlier)
         earlier.append(stage.name)

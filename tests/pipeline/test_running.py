@@ -243,7 +243,13 @@ def test_a_damaged_record(chain, recipe, tmp_path):
     run_pipeline(recipe, tmp_path)
     path = tmp_path / "first" / "stage.json"
     whole = json.loads(path.read_text())
-    wrong = {"outputs": [], "seconds": "1", "status": "half", "summary": None, "tokens": "9"}
+    wrong: dict[str, object] = {
+        "outputs": [],
+        "seconds": "1",
+        "status": "half",
+        "summary": None,
+        "tokens": "9",
+    }
     for text in ("", "{", "3", *(json.dumps({**whole, k: v}) for k, v in wrong.items())):
         path.write_text(text)
         with pytest.raises(SchemaError, match=r"stage\.json: damaged"):

@@ -47,9 +47,9 @@ def _rank(rank: Rank) -> list[str]:
 def _chance(rank: Rank) -> Html:
     return paragraph(
         f"Trained again with another seed, the same networks come out in an order that agrees with "
-        f"the first to tau {wording.tau(rank.tau)}: that is what chance in training leaves. A perfect "
-        f"prediction would agree somewhat better with one training, and better still with the mean "
-        f"of several."
+        f"the first to tau {wording.tau(rank.tau)}: that is what chance in training leaves. A "
+        "perfect prediction would agree somewhat better with one training, and better still with "
+        "the mean of several."
     )
 
 

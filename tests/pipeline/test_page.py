@@ -144,7 +144,7 @@ def test_every_figure_has_its_place(read, row):
 
 def test_the_rest_is_told_in_words(read):
     for words in (
-        "with the first to tau 0.87. No prediction can be expected to agree better",
+        "with the first to tau 0.87: that is what chance in training leaves",
         "Energy was not measured: no meter: this machine shows no RAPL counters.",
         *LIMITS,
         "How alike two orders are: 1 the same, 0 unrelated, -1 reversed.",

@@ -18,7 +18,7 @@ from hwbench.benchmark.bundle import Bundle, Cell, Device, DeviceKind
 from hwbench.benchmark.known_devices import FEW, card_cells, from_few, noises_for, prior_of
 from hwbench.data.table import Table
 from hwbench.errors import DataError
-from hwbench.surrogates.fewshot.design import choose
+from hwbench.surrogates.fewshot.design import candidates_of, choose
 from hwbench.surrogates.fewshot.intervals import HeldOut, leave_out, uncertainty_of
 from hwbench.surrogates.fewshot.noise import Noise
 from hwbench.surrogates.fewshot.posterior import fit
@@ -26,9 +26,6 @@ from hwbench.surrogates.fewshot.prior import Prior
 from hwbench.surrogates.fitting.measured import Measured
 
 __all__ = ["STEADY", "Calibrated", "Design", "Learnt", "calibrate", "design"]
-
-_CANDIDATES: Final = 600
-"""Architectures that a design chooses from, drawn uniformly per choice."""
 
 STEADY: Final = "memory_bytes"
 """Does not drift: nothing of it depends on when it is measured."""
@@ -91,8 +88,7 @@ def design(
     if not known:
         raise DataError(f"{bundle.name} knows no device with any of: {', '.join(metrics)}")
     space = bundle.space
-    drawn = space.sample_codes(max(_CANDIDATES, 4 * n), rng)
-    candidates = drawn[np.sort(np.unique(drawn, axis=0, return_index=True)[1])]
+    candidates = candidates_of(space, n, rng)
     seconds = None if seconds_of is None else np.asarray(seconds_of(candidates), dtype=np.float64)
     chosen = choose(list(known.values()), candidates, n, seconds=seconds, budget_s=budget_s)
     expected = dict(zip(known, chosen.expected, strict=True))

@@ -20,13 +20,22 @@ from hwbench.data.files import write_text
 from hwbench.errors import DataError, HwbenchError, UnknownNameError
 from hwbench.pipeline.keeping import Clock, last_kept, set_aside
 from hwbench.pipeline.recipe import PipelineRecipe
-from hwbench.pipeline.stage import Outcome, Record, Say, Stage, Work, digest_of, file_digest, key_of
+from hwbench.pipeline.stage import (
+    MARK,
+    Outcome,
+    Record,
+    Say,
+    Stage,
+    Work,
+    digest_of,
+    file_digest,
+    key_of,
+)
 from hwbench.pipeline.stages import STAGES
 from hwbench.profiling.devices.locking import DeviceBusyError, locked
 
 __all__ = ["MARK", "PipelineError", "Standing", "read_mark", "run_pipeline", "standing"]
 
-MARK: Final = "pipeline.json"
 _OLD: Final = "old"
 
 State = Literal["done", "failed", "interrupted", "changed", "waiting"]
@@ -110,8 +119,7 @@ def standing(recipe: PipelineRecipe, root: Path, /) -> list[Standing]:
     found: dict[str, Standing] = {}
     for stage in STAGES:
         record = Record.load(work.folder(stage.name))
-        ready = all(found[need].state == "done" for need in stage.needs)
-        found[stage.name] = Standing(stage, _state(stage, work, record, ready), record)
+        found[stage.name] = Standing(stage, _state(stage, work, record, found), record)
     return list(found.values())
 
 
@@ -199,22 +207,27 @@ def _claim(stage: Stage, work: Work, key: str, *, anew: bool) -> Record | None:
     return record
 
 
-def _state(stage: Stage, work: Work, record: Record | None, ready: bool) -> State:
+def _state(
+    stage: Stage, work: Work, record: Record | None, earlier: Mapping[str, Standing]
+) -> State:
     if record is None:
         return "waiting"
     if record.status == "failed":
         return "failed"
-    if not ready or not _same_key(stage, work, record):
+    if not _same_key(stage, work, record, earlier):
         return "changed"
     if record.status == "running":
         return "interrupted"
     return "done" if record.whole(work.folder(stage.name)) else "changed"
 
 
-def _same_key(stage: Stage, work: Work, record: Record) -> bool:
+def _same_key(stage: Stage, work: Work, record: Record, earlier: Mapping[str, Standing]) -> bool:
     """Whether what goes in is what went in; not if it cannot be told, as of a device elsewhere."""
+    done = {name: one.record for name, one in earlier.items() if one.state == "done" and one.record}
+    if not set(stage.needs) <= set(done):
+        return False
     try:
-        return record.key == key_of(stage, work, _needed(stage, work))
+        return record.key == key_of(stage, work, done)
     except HwbenchError:
         return False
 

@@ -19,6 +19,7 @@ from hwbench.errors import SchemaError
 from hwbench.pipeline.recipe import PipelineRecipe
 
 __all__ = [
+    "MARK",
     "RECORD",
     "Outcome",
     "Record",
@@ -30,6 +31,9 @@ __all__ = [
     "file_digest",
     "key_of",
 ]
+
+MARK: Final = "pipeline.json"
+"""What marks the folder of a pipeline."""
 
 RECORD: Final = "stage.json"
 SCHEMA: Final = 1

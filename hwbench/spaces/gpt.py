@@ -18,7 +18,7 @@ from hwbench.errors import UnknownNameError
 from hwbench.spaces.choice import Choice
 from hwbench.spaces.space import Space
 
-__all__ = ["NETWORKS", "SPACES", "GptNetwork", "network_of"]
+__all__ = ["NETWORKS", "SPACES", "GptNetwork", "network_of", "trained_space"]
 
 IntOrArray = TypeVar("IntOrArray", int, NDArray[np.int64])
 """A whole number, or an array of them."""
@@ -96,6 +96,11 @@ def network_of(space: Space, /) -> GptNetwork:
     if space.network not in NETWORKS:
         raise UnknownNameError.of("GPT network", space.network, NETWORKS)
     return NETWORKS[space.network]
+
+
+def trained_space(space: Space, /) -> Space:
+    """Return a space with the network that its supernets train."""
+    return space.with_network("supernet") if "supernet" in space.networks else space
 
 
 def _gpt(

@@ -11,7 +11,7 @@ from pathlib import Path
 from hwbench import spaces
 from hwbench.data.text import Corpus, TokenizerKind, prepare
 from hwbench.errors import DataError
-from hwbench.spaces.gpt import network_of
+from hwbench.spaces.gpt import network_of, trained_space
 from hwbench.supernet.cost import Cost
 from hwbench.supernet.runs import RUN, PenaltyChoice, RunCard, TextChoice
 from hwbench.supernet.training import Processes, Report, TrainingConfig, TrainingResult, train
@@ -51,9 +51,7 @@ def make_card(asked: Asked, config: TrainingConfig, own: Processes, /) -> RunCar
         DataError: If there is no such text, or the network does not see so many tokens at once.
         UnknownNameError: If there is no such space.
     """
-    space = spaces.get(asked.space)
-    if "supernet" in space.networks:
-        space = space.with_network("supernet")
+    space = trained_space(spaces.get(asked.space))
     if config.context > network_of(space).context:
         raise DataError(
             f"{space.name} sees at most {network_of(space).context} tokens at once, "

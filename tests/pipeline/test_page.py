@@ -252,7 +252,7 @@ def test_the_runner_and_the_page_agree():
     from hwbench.pipeline.stages import STAGES
 
     assert tuple(stage.name for stage in STAGES) == reading._STAGES
-    assert reading._MARK == MARK
+    assert reading.MARK == MARK
 
 
 def test_what_the_runner_writes_is_read(tmp_path):

@@ -11,11 +11,10 @@ from hwbench.benchmark import Benchmark, load
 from hwbench.errors import DataError, HwbenchError, SchemaError
 from hwbench.pipeline.page.fields import Fields
 from hwbench.pipeline.page.results import Device, Results
-from hwbench.pipeline.stage import Record
+from hwbench.pipeline.stage import MARK, Record
 
 __all__ = ["Step", "Story", "is_pipeline", "read_story"]
 
-_MARK: Final = "pipeline.json"
 _STAGES: Final = ("train", "evaluate", "profile", "fit", "search", "verify")
 _SCHEMA: Final = 1
 
@@ -74,7 +73,7 @@ class Story:
 
 def is_pipeline(folder: Path, /) -> bool:
     """Tell whether a folder is one of a pipeline."""
-    return (folder / _MARK).is_file()
+    return (folder / MARK).is_file()
 
 
 def read_story(folder: str | Path, /) -> Story:
@@ -86,8 +85,8 @@ def read_story(folder: str | Path, /) -> Story:
     """
     source = Path(folder)
     if not is_pipeline(source):
-        raise DataError(f"{source} holds no pipeline ({_MARK}); run `hwbench pipeline run`")
-    about = Fields(_read(source / _MARK))
+        raise DataError(f"{source} holds no pipeline ({MARK}); run `hwbench pipeline run`")
+    about = Fields(_read(source / MARK))
     name, quick = about.text("name", "pipeline"), about.flag("quick") is True
     steps = tuple(Step(stage, Record.load(source / stage)) for stage in _STAGES)
     verified = (source / "verify" / "results.json").is_file()

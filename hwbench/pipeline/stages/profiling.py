@@ -28,8 +28,9 @@ from hwbench.profiling.standing import Standing
 from hwbench.profiling.stopping import StopRule
 from hwbench.profiling.workloads import Workload
 from hwbench.spaces import Space
+from hwbench.spaces.gpt import trained_space
 from hwbench.spaces.gpt_costs import flops
-from hwbench.surrogates.fewshot.design import choose
+from hwbench.surrogates.fewshot.design import candidates_of, choose
 from hwbench.surrogates.fewshot.prior import Prior
 
 __all__ = [
@@ -43,15 +44,13 @@ __all__ = [
 ]
 
 NAME: Final = "profile"
-_CANDIDATES: Final = 600
 _PAUSE_S: Final = 5.0
 _ATTEMPTS: Final = 720  # an hour
 
 
 def measured_space(recipe: PipelineRecipe, /) -> Space:
     """Return the space with the network that is trained: it is the one that is measured."""
-    space = spaces.get(recipe.space)
-    return space.with_network("supernet") if "supernet" in space.networks else space
+    return trained_space(spaces.get(recipe.space))
 
 
 def device_name(recipe: PipelineRecipe, device: Device, /) -> str:
@@ -176,8 +175,7 @@ def _run(work: Work) -> Outcome:
 def _design(space: Space, recipe: PipelineRecipe) -> Codes:
     """Choose architectures by optimal design, the cost in FLOPs taken for what a device shows."""
     rng = np.random.default_rng(recipe.seed)
-    drawn = space.sample_codes(max(_CANDIDATES, 4 * recipe.profile.n), rng)
-    candidates = drawn[np.sort(np.unique(drawn, axis=0, return_index=True)[1])]
+    candidates = candidates_of(space, recipe.profile.n, rng)
     form = ClosedForm(
         "flops",
         "flops",

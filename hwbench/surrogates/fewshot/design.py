@@ -15,15 +15,19 @@ import numpy as np
 
 from hwbench.arrays import Codes, FloatArray, Int64Array
 from hwbench.errors import DataError
+from hwbench.spaces import Space
 from hwbench.surrogates.fewshot.prior import Prior, Setting
 
-__all__ = ["Chosen", "choose"]
+__all__ = ["Chosen", "candidates_of", "choose"]
 
 _SETTING = Setting(other=0.3, rest=0.4, spread=1.0)
 _NOISE = 0.005
 """What a design is made for; the noise is relative."""
 
 _ROUNDS = 4
+
+_CANDIDATES = 600
+"""Architectures that a design chooses from, drawn uniformly per choice."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +41,12 @@ class Chosen:
 
     rows: Int64Array
     expected: tuple[float, ...]
+
+
+def candidates_of(space: Space, n: int, rng: np.random.Generator, /) -> Codes:
+    """Draw distinct architectures from which a design chooses `n`, in the order drawn."""
+    drawn = space.sample_codes(max(_CANDIDATES, 4 * n), rng)
+    return np.asarray(drawn[np.sort(np.unique(drawn, axis=0, return_index=True)[1])])
 
 
 def choose(

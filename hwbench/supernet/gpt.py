@@ -6,6 +6,7 @@ runs their superposition. `extract` gives a plain `hwbench.models.gpt.GPT` with 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
@@ -110,10 +111,10 @@ class ElasticGPT(nn.Module):
         if isinstance(arch, ArchWeights):
             return self.superpose(tokens, arch)
         config = self.config(arch)
-        x, table = self._look_up(tokens, config.embed_dim)
+        x, head = self._look_up(tokens, config.embed_dim)
         x = self._sliced(x, config)
         if self.lm_head is None:
-            return nn.functional.linear(x, cast(Tensor, table))
+            return head(x)
         return cast(Tensor, self.lm_head(x, self.network.vocab_size))
 
     def superpose(self, tokens: Tensor, weights: ArchWeights, /) -> Tensor:
@@ -128,20 +129,19 @@ class ElasticGPT(nn.Module):
             ShapeError: If tokens or weights have another shape.
         """
         mixture = self.mixtures(weights)
-        x, table = self._look_up(tokens, self.norm.weight.shape[0])
+        x, head = self._look_up(tokens, self.norm.weight.shape[0])
         x = self._superposed(x, mixture)
         if self.lm_head is None:
-            scale = mixture.widths.scale
-            return nn.functional.linear(x * scale.to(x.dtype), cast(Tensor, table))
+            return head(x * mixture.widths.scale.to(x.dtype))
         return self.lm_head.superpose(x, mixture.inputs)
 
     def hidden(self, tokens: Tensor, arch: Architecture | ArchWeights, /) -> Tensor:
         """Return the last hidden state, `(B, T, d)`, or `(B, T, D)` of a mixture."""
         if isinstance(arch, ArchWeights):
-            x = self._look_up(tokens, self.norm.weight.shape[0], table=False)[0]
+            x = self._look_up(tokens, self.norm.weight.shape[0])[0]
             return self._superposed(x, self.mixtures(arch))
         config = self.config(arch)
-        return self._sliced(self._look_up(tokens, config.embed_dim, table=False)[0], config)
+        return self._sliced(self._look_up(tokens, config.embed_dim)[0], config)
 
     # -- networks ------------------------------------------------------------------------------
 
@@ -182,12 +182,10 @@ class ElasticGPT(nn.Module):
     def _block(self, layer: int) -> ElasticBlock:
         return cast(ElasticBlock, self.blocks[layer])
 
-    def _look_up(
-        self, tokens: Tensor, width: int, *, table: bool = True
-    ) -> tuple[Tensor, Tensor | None]:
-        # The vectors (B, T, d); and of a tied network the table, for its other end.
+    def _look_up(self, tokens: Tensor, width: int) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+        # The vectors (B, T, d), and the other end of a tied network.
         check_tokens(tokens, self.network.context)
-        return self.wte.tied(tokens, width, table=table and self.lm_head is None)
+        return self.wte.tied(tokens, width)
 
     def _sliced(self, x: Tensor, config: GptConfig) -> Tensor:
         if self.wpe is not None:

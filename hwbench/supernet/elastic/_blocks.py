@@ -7,37 +7,41 @@ part is written where it belongs. `axis` is the axis of the weight `(O, I)` that
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from hwbench.errors import require
+from hwbench.supernet.elastic._products import computed_in, rows_of
 
 require("torch", "train")
 
 import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torch.autograd.function import once_differentiable  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
 
-__all__ = ["block_linear", "masked_weight"]
+__all__ = ["block_linear", "masked_linear"]
 
 
-def masked_weight(weight: Tensor, factors: Tensor, lengths: tuple[int, ...]) -> Tensor:
-    """Return `weight * mask`, `(O, I)`, for blocks of rows.
+def masked_linear(x: Tensor, weight: Tensor, factors: Tensor, lengths: tuple[int, ...]) -> Tensor:
+    """Return `x (weight * mask)^T`, `(..., O)`, by masking the weight, in blocks of rows.
 
-    The mask itself is never made, and nothing else is kept for the way back.
+    The mask itself is never made; for the way back the masked weight is kept besides x.
     """
-    return _MaskedWeight.apply(  # type: ignore[no-any-return, no-untyped-call]
-        weight, factors.to(weight.dtype), list(lengths)
-    )
+    dtype = computed_in(x)
+    with torch.autocast(x.device.type, enabled=False):
+        return _MaskedLinear.apply(  # type: ignore[no-any-return, no-untyped-call]
+            x.to(dtype), weight, factors.to(weight.dtype), list(lengths)
+        )
 
 
 def block_linear(
     x: Tensor, weight: Tensor, factors: Tensor, axis: int, lengths: tuple[int, ...]
 ) -> Tensor:
     """Return `x (weight * mask)^T`, `(..., O)`, by scaling activations block by block."""
-    kind = x.device.type
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
-    with torch.autocast(kind, enabled=False):
-        rows = x.reshape(-1, x.shape[-1]).to(dtype)
+    dtype = computed_in(x)
+    with torch.autocast(x.device.type, enabled=False):
+        rows = rows_of(x).to(dtype)
         run = _RowBlocks if axis == 0 else _ColumnBlocks
         y: Tensor = run.apply(  # type: ignore[no-untyped-call]
             rows, weight.to(dtype), factors.to(dtype), list(lengths)
@@ -45,32 +49,41 @@ def block_linear(
     return y.view(*x.shape[:-1], -1)
 
 
-def _apply(weight: Tensor, factors: Tensor, lengths: list[int]) -> Tensor:
-    made = torch.empty_like(weight)
-    parts = zip(weight.split(lengths), made.split(lengths), factors, strict=True)  # type: ignore[no-untyped-call]
-    for part, target, factor in parts:
-        torch.mul(part, factor, out=target)
-    return made
-
-
-class _MaskedWeight(torch.autograd.Function):
+class _MaskedLinear(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, factors: Tensor, lengths: list[int]) -> Tensor:
-        ctx.save_for_backward(weight, factors)
+    def forward(ctx: Any, x: Tensor, weight: Tensor, factors: Tensor, lengths: list[int]) -> Tensor:
+        masked = torch.empty_like(weight, dtype=x.dtype)
+        for part, target, factor in _blocks(lengths, weight, masked, factors):
+            torch.mul(part, factor, out=target)
+        ctx.save_for_backward(x, weight, masked, factors)
         ctx.lengths = lengths
-        return _apply(weight, factors, lengths)
+        return F.linear(x, masked)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        weight, factors = ctx.saved_tensors
-        of_weight = of_factors = None
-        if ctx.needs_input_grad[1]:
-            pairs = zip(grad.split(ctx.lengths), weight.split(ctx.lengths), strict=True)  # type: ignore[no-untyped-call]
-            of_factors = torch.stack([(part * block).sum(0) for part, block in pairs])
+    def backward(
+        ctx: Any, grad: Tensor
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
+        x, weight, masked, factors = ctx.saved_tensors
+        rows = rows_of(grad)
+        of_x = of_weight = of_factors = None
         if ctx.needs_input_grad[0]:
-            of_weight = _apply(grad, factors, ctx.lengths)
-        return of_weight, of_factors, None
+            of_x = (rows @ masked).view(x.shape)
+        if ctx.needs_input_grad[1] or ctx.needs_input_grad[2]:
+            of_weight = (rows.T @ rows_of(x)).to(weight.dtype)  # of the masked one, at first
+            blocks = list(_blocks(ctx.lengths, of_weight, weight, factors))
+            if ctx.needs_input_grad[2]:
+                of_factors = torch.stack([(part * block).sum(0) for part, block, _ in blocks])
+            for part, _, factor in blocks:
+                part.mul_(factor)
+        return of_x, of_weight, of_factors, None
+
+
+def _blocks(
+    lengths: list[int], first: Tensor, second: Tensor, factors: Tensor
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    parts = [tensor.split(lengths) for tensor in (first, second)]  # type: ignore[no-untyped-call]
+    return zip(*parts, factors, strict=True)
 
 
 class _ColumnBlocks(torch.autograd.Function):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from hwbench.errors import ShapeError, require
 from hwbench.models.rotary import rotary_tables, rotate
@@ -37,15 +38,17 @@ class AttentionWeights:
     qkv: tuple[Tensor, Tensor | None]
     proj: tuple[Tensor, Tensor | None]
 
-    def run(self, x: Tensor, heads: int, cos: Tensor | None, sin: Tensor | None, /) -> Tensor:
-        """Run the layer on `(B, T, d)`, as `hwbench.models.gpt.Attention` does."""
-        B, T, _ = x.shape
-        fused = F.linear(x, *self.qkv).view(B, T, heads, 3, -1)
-        q, k, v = fused.permute(3, 0, 2, 1, 4).unbind(0)  # each (B, h, T, s)
-        if cos is not None and sin is not None:
-            q, k = rotate(q, cos, sin), rotate(k, cos, sin)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        return F.linear(y.transpose(1, 2).reshape(B, T, -1), *self.proj)
+
+def _by_head(fused: Tensor, heads: int) -> tuple[Tensor, ...]:
+    """Take `(B, T, 3 h s)` apart into queries, keys and values, each `(B, h, T, s)`."""
+    B, T, _ = fused.shape
+    return fused.view(B, T, heads, 3, -1).permute(3, 0, 2, 1, 4).unbind(0)
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Return what all heads see, side by side, `(B, T, h s)`."""
+    y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    return y.transpose(1, 2).flatten(2)
 
 
 class FixedHeadAttention(nn.Module):
@@ -98,7 +101,9 @@ class FixedHeadAttention(nn.Module):
 
     def forward(self, x: Tensor, heads: int, /, *, bias: bool = True) -> Tensor:
         """Run the layer with the first `heads` heads on `(B, T, d)`."""
-        return self.plain(x.shape[-1], heads, bias=bias).run(x, heads, self.cos, self.sin)
+        q, k, v = _by_head(self.qkv(x, 3 * heads * self.head_size, bias=bias), heads)
+        y = _attend(rotate(q, self.cos, self.sin), rotate(k, self.cos, self.sin), v)
+        return cast(Tensor, self.proj(y, x.shape[-1], bias=bias))
 
     def superpose(
         self, x: Tensor, widths: Prefixes, heads: Tensor, /, *, bias: Tensor | None = None
@@ -111,12 +116,9 @@ class FixedHeadAttention(nn.Module):
             heads: `(H,)` weight of each head.
             bias: As in `ElasticLinear.superpose`.
         """
-        B, T, _ = x.shape
         fused = self.qkv.superpose(x, Scales(inputs=widths.scale), bias=bias)
-        q, k, v = fused.view(B, T, -1, 3, self.head_size).permute(3, 0, 2, 1, 4).unbind(0)
-        q, k = rotate(q, self.cos, self.sin), rotate(k, self.cos, self.sin)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)  # (B, H, T, s)
-        y = y.transpose(1, 2).reshape(B, T, -1)
+        q, k, v = _by_head(fused, len(heads))
+        y = _attend(rotate(q, self.cos, self.sin), rotate(k, self.cos, self.sin), v)
         inputs = heads[:, None].expand(-1, self.head_size).reshape(-1)
         return self.proj.superpose(y, Scales(widths.scale, inputs), bias=bias)
 
@@ -199,7 +201,9 @@ class SplitWidthAttention(nn.Module):
 
     def forward(self, x: Tensor, heads: int, /, *, bias: bool = True) -> Tensor:
         """Run the layer with this many heads on `(B, T, d)`."""
-        return self.plain(x.shape[-1], heads, bias=bias).run(x, heads, None, None)
+        weights = self.plain(x.shape[-1], heads, bias=bias)
+        q, k, v = _by_head(F.linear(x, *weights.qkv), heads)
+        return F.linear(_attend(q, k, v), *weights.proj)
 
     def superpose(self, x: Tensor, mix: SplitMixture, /, *, bias: Tensor | None = None) -> Tensor:
         """Run a mixture on `(B, T, D)`.

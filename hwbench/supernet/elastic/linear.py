@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hwbench.errors import require
+from hwbench.supernet.elastic._products import sliced_linear
 from hwbench.supernet.elastic.masks import Mask
 from hwbench.supernet.elastic.slices import Arrange, corner
 
@@ -10,7 +11,6 @@ require("torch", "train")
 
 import torch  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
-from torch.nn import functional as F  # noqa: E402
 
 __all__ = ["ElasticLinear"]
 
@@ -70,8 +70,8 @@ class ElasticLinear(nn.Module):
             outputs: Number of outputs.
             bias: Whether to add the bias, if there is one.
         """
-        weight, shift = self.plain(x.shape[-1], outputs, bias=bias)
-        return F.linear(x, weight, shift)
+        shift = None if not bias or self.bias is None else corner(self.bias, outputs)
+        return sliced_linear(x, self.weight, shift, outputs)
 
     def superpose(self, x: Tensor, mask: Mask, /, *, bias: Tensor | None = None) -> Tensor:
         """Run the mixture that a mask describes: `(..., I)` to `(..., O)`.

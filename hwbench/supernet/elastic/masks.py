@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hwbench.errors import ShapeError, require
-from hwbench.supernet.elastic._blocks import block_linear, masked_weight
+from hwbench.supernet.elastic._blocks import block_linear, masked_linear
 
 require("torch", "train")
 
@@ -125,21 +125,17 @@ class Blocks(Mask):
     def linear(self, x: Tensor, weight: Tensor, /) -> Tensor:
         """See `Mask.linear`."""
         touched = len(self.lengths) * weight.shape[1 - self.axis] * (x.numel() // x.shape[-1])
-        if _PASSES * touched > weight.numel():
-            return F.linear(x, self.masked(weight))
-        return block_linear(x, weight, self.factors, self.axis, self.lengths)
-
-    def masked(self, weight: Tensor, /) -> Tensor:
-        """Return `weight * mask`, `(O, I)`; the mask itself is never made."""
+        if _PASSES * touched <= weight.numel():
+            return block_linear(x, weight, self.factors, self.axis, self.lengths)
         if self.axis == 0:
-            return masked_weight(weight, self.factors, self.lengths)
+            return masked_linear(x, weight, self.factors, self.lengths)
         # In blocks of rows, which lie together in memory.
         first = [part[:, 0] for part in torch.split(self.factors, list(self.across), dim=1)]
         steps = torch.split(
             torch.stack(first), 1, dim=1
         )  # one (row blocks, 1) for each column block
         columns = [step.expand(-1, n) for step, n in zip(steps, self.lengths, strict=True)]
-        return masked_weight(weight, torch.cat(columns, dim=1), self.across)
+        return masked_linear(x, weight, torch.cat(columns, dim=1), self.across)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,11 +154,7 @@ class Dense(Mask):
 
     def linear(self, x: Tensor, weight: Tensor, /) -> Tensor:
         """See `Mask.linear`."""
-        return F.linear(x, self.masked(weight))
-
-    def masked(self, weight: Tensor, /) -> Tensor:
-        """Return `weight * mask`, `(O, I)`."""
-        return weight * self.mask.to(weight.dtype)
+        return F.linear(x, weight * self.mask.to(weight.dtype))
 
 
 class Axis(nn.Module):

@@ -15,7 +15,7 @@ from tests.supernet.elastic.loops import draw  # noqa: E402
 def size(request, monkeypatch):
     """Small and large weights are cut in two ways: take all weights for the one or the other."""
     if request.param == "large":
-        monkeypatch.setattr(slices, "_SMALL", 0)
+        monkeypatch.setattr(slices, "SMALL", 0)
 
 
 def _turned(weight):
@@ -49,11 +49,42 @@ def test_gradients_add_up():
     assert torch.equal(weight.grad, counted)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("large", [2**25, 0], ids=["filled", "untouched"])
 @pytest.mark.parametrize("sizes", [(4, 3), (6, 3), (4, 5), (0, 3)])
-def test_a_frame_is_of_zeros(sizes):
-    made = framed(draw(1), (6, 5), sizes)
+def test_a_frame_is_of_zeros(sizes, large, dtype, monkeypatch):
+    monkeypatch.setattr(slices, "_LARGE", large)
+    made = framed(draw(1), (6, 5), sizes, dtype=dtype)
     made[: sizes[0], : sizes[1]] = 1
+    assert made.dtype == dtype
+    assert made.data_ptr() % 64 == 0
     assert made.count_nonzero() == made.sum() == sizes[0] * sizes[1]
+
+
+def test_a_frame_is_of_zeros_where_memory_was_used_before(monkeypatch):
+    monkeypatch.setattr(slices, "_LARGE", 0)
+    for _ in range(4):
+        made = framed(draw(1), (1000, 1000), (3, 5))
+        made[:3, :5] = 0
+        assert not made.any()
+        made.fill_(7.0)
+
+
+@pytest.mark.parametrize("large", [2**25, 0], ids=["filled", "untouched"])
+def test_a_gradient_becomes_that_of_the_weight_without_a_copy(large, monkeypatch):
+    monkeypatch.setattr(slices, "_LARGE", large)
+    monkeypatch.setattr(slices, "SMALL", 0)
+    made = []
+
+    def kept(*args):
+        whole = framed(*args)
+        made.append(whole.data_ptr())
+        return whole
+
+    monkeypatch.setattr(slices, "framed", kept)
+    weight = draw(6, 5).requires_grad_()
+    corner(weight, 4, 3).sum().backward()
+    assert [weight.grad.data_ptr()] == made
 
 
 def test_a_corner_beyond_the_weight_is_refused():

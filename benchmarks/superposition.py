@@ -1,7 +1,7 @@
 """Cost of a superposed and of a sliced training step, beside the plain step and a loop of pads.
 
     python benchmarks/superposition.py [--layer] [--network] [--slices] [--quick]
-        [--json benchmarks/results/superposition.json]
+        [--precision fp32|bf16] [--json benchmarks/results/superposition.json]
 
 A step is a forward and a backward pass. "Plain" is the largest layer or network alone. "Loop" mixes
 every weight as TangleNAS's published code does, by a sum over slices padded with zeros (see
@@ -22,7 +22,8 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -57,16 +58,23 @@ class Side:
         name: What it is called.
         step: The forward pass.
         held: Whose gradients to drop after it.
+        half: Whether products are computed in bfloat16 (torch's autocast).
     """
 
     name: str
     step: Step
     held: tuple[Tensor, ...]
+    half: bool = False
+
+    def loss(self) -> Tensor:
+        """Run the forward pass."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+            return self.step()
 
     def seconds(self) -> float:
         """Time one step, in processor seconds."""
         began = time.process_time()
-        self.step().backward()
+        self.loss().backward()
         took = time.process_time() - began
         for tensor in self.held:
             tensor.grad = None
@@ -86,7 +94,7 @@ class Side:
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            self.step()
+            self.loss()
         return sum(found.values())
 
 
@@ -177,7 +185,9 @@ def slice_sides(space: Space, net: ElasticGPT, width: int, count: int) -> list[S
 # -- report ----------------------------------------------------------------------------------------
 
 
-def compare(what: str, make: Callable[[int], list[Side]], counts: Iterable[int], n: int) -> Rows:
+def compare(
+    what: str, make: Callable[[int], list[Side]], counts: Iterable[int], n: int, *, half: bool
+) -> Rows:
     """Measure plain, superposed and loop; print and return a row for each number of tokens."""
     print(
         f"\n{what}\n{'tokens':>7} {'plain ms':>9} {'superposed':>11} {'loop':>9} {'loop/sup.':>10}"
@@ -185,10 +195,10 @@ def compare(what: str, make: Callable[[int], list[Side]], counts: Iterable[int],
     )
     rows = []
     for count in counts:
-        sides = make(count)
+        sides = [replace(side, half=half) for side in make(count)]
         plain, superposed, loop = medians(sides, n)
         base, ours, theirs = (side.saved_bytes() for side in sides)
-        row: dict[str, Any] = {"what": what, "tokens": count, "threads": torch.get_num_threads()}
+        row = _row(what, count, half)
         row |= {"plain_s": plain, "superposed_s": superposed, "loop_s": loop}
         row |= {"plain_bytes": base, "superposed_bytes": ours, "loop_bytes": theirs}
         rows.append(row)
@@ -202,21 +212,29 @@ def compare(what: str, make: Callable[[int], list[Side]], counts: Iterable[int],
     return rows
 
 
-def compare_slices(space: Space, counts: Iterable[int], n: int) -> Rows:
+def compare_slices(space: Space, counts: Iterable[int], n: int, *, half: bool) -> Rows:
     """Measure sliced and extracted steps; print and return a row for each."""
     net, rows, what = ElasticGPT(space), [], f"sliced step, {space.name}"
     print(
         f"\n{what}\n{'tokens':>7} {'width':>6} {'extracted ms':>13} {'sliced ms':>10} {'ratio':>6}"
     )
     for count, width in itertools.product(counts, space.choice("embed_dim").values):
-        plain, sliced = medians(slice_sides(space, net, int(width), count), n)
-        row: dict[str, Any] = {"what": what, "tokens": count, "threads": torch.get_num_threads()}
+        sides = [replace(side, half=half) for side in slice_sides(space, net, int(width), count)]
+        plain, sliced = medians(sides, n)
+        row = _row(what, count, half)
         rows.append(row | {"width": int(width), "extracted_s": plain, "sliced_s": sliced})
         print(
             f"{count:7d} {width:6} {plain * 1e3:13.1f} {sliced * 1e3:10.1f} {sliced / plain:6.2f}",
             flush=True,
         )
     return rows
+
+
+def _row(what: str, tokens: int, half: bool) -> dict[str, Any]:
+    """Begin a row: what was measured, and how."""
+    precision = "bf16" if half else "fp32"
+    threads = torch.get_num_threads()
+    return {"what": what, "tokens": tokens, "threads": threads, "precision": precision}
 
 
 def memory(row: dict[str, Any]) -> float:
@@ -252,6 +270,7 @@ def main() -> int:
     parser.add_argument("--tokens", type=int, nargs="+", default=TOKENS)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--precision", choices=("fp32", "bf16"), default="fp32")
     parser.add_argument("--quick", action="store_true", help="space nano, 64 and 256 tokens")
     parser.add_argument("--json", type=Path, help="file to which rows are added")
     options = parser.parse_args()
@@ -260,14 +279,16 @@ def main() -> int:
     torch.set_num_threads(options.threads)
     everything = not (options.layer or options.network or options.slices)
     space, n, rows = spaces.get(options.space), options.repeats, []
+    half = options.precision == "bf16"
     if options.layer or everything:
         title = "linear layer, 768 to 3072, three widths x three ratios"
-        rows += compare(title, layer_sides, options.tokens, n)
+        rows += compare(title, layer_sides, options.tokens, n, half=half)
     if options.network or everything:
         title = f"whole step, {space.name}"
-        rows += compare(title, lambda count: network_sides(space, count), options.tokens, n)
+        make = partial(network_sides, space)
+        rows += compare(title, make, options.tokens, n, half=half)
     if options.slices or everything:
-        rows += compare_slices(space, options.tokens, n)
+        rows += compare_slices(space, options.tokens, n, half=half)
     if options.json is not None:
         kept = json.loads(options.json.read_text()) if options.json.exists() else []
         options.json.write_text(json.dumps(kept + rows, indent=1) + "\n")

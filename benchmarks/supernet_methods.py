@@ -39,13 +39,12 @@ class Plan:
 
     restrict: dict[str, tuple[int, ...]]
     passes: int = 3000
-    retrain_steps: int = 500
+    retrain_steps: int = 1000
     seeds: int = 3
     retrain_seeds: int = 2
     budget: int = 36
     rows: int = 128
     test_rows: int = 192
-    learning_rate: float = 6e-3  # of the results in docs/supernets.md; nano's own is half of it
 
     @property
     def search_passes(self) -> int:
@@ -79,8 +78,6 @@ def card(plan: Plan, method: str, seed: int, steps: int, penalty: float | None =
         "nano",
         steps=steps,
         seed=seed,
-        learning_rate=plan.learning_rate,
-        min_learning_rate=plan.learning_rate / 10,
         validate_every=0,
         validate_rows=plan.test_rows,
         checkpoint_every=500,

@@ -18,7 +18,7 @@ from torch import Tensor  # noqa: E402
 from torch.autograd.function import once_differentiable  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
-__all__ = ["computed_in", "rows_of", "sliced_linear", "write_product"]
+__all__ = ["computed_in", "framed_product", "rows_of", "sliced_linear"]
 
 
 def computed_in(x: Tensor) -> torch.dtype:
@@ -34,12 +34,18 @@ def rows_of(x: Tensor) -> Tensor:
     return x.reshape(-1, x.shape[-1])
 
 
-def write_product(target: Tensor, left: Tensor, right: Tensor) -> None:
-    """Write `left @ right` into a matrix, which may be part of another and of another type."""
-    if target.dtype == left.dtype:
+def framed_product(
+    left: Tensor, right: Tensor, shape: tuple[int, ...], dtype: torch.dtype
+) -> Tensor:
+    """Return `left @ right` in the corner of a matrix of zeros, which may be of another type."""
+    sizes = (left.shape[0], right.shape[1])
+    whole = framed(left, shape, sizes, dtype=dtype)
+    target = whole[: sizes[0], : sizes[1]]
+    if dtype == left.dtype:
         torch.mm(left, right, out=target)
     else:
         target.copy_(left @ right)
+    return whole
 
 
 def sliced_linear(x: Tensor, weight: Tensor, bias: Tensor | None, outputs: int) -> Tensor:
@@ -85,9 +91,7 @@ class _SlicedLinear(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             of_x = (rows @ part).view(x.shape)
         if ctx.needs_input_grad[1]:
-            of_weight = framed(part, ctx.shape, tuple(part.shape), dtype=ctx.dtype)
-            target = of_weight[: part.shape[0], : part.shape[1]]
-            write_product(target, rows.T, rows_of(x))
+            of_weight = framed_product(rows.T, rows_of(x), ctx.shape, ctx.dtype)
         if ctx.needs_input_grad[2]:
             of_bias = rows.sum(0)
         return of_x, of_weight, of_bias, None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hwbench.errors import require
-from hwbench.supernet.elastic._products import computed_in, rows_of, write_product
+from hwbench.supernet.elastic._products import computed_in, framed_product, rows_of
 from hwbench.supernet.elastic.masks import Prefixes
 from hwbench.supernet.elastic.slices import corner, framed
 
@@ -136,10 +136,9 @@ class _Head(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             of_x = (rows @ part).view(x.shape)
         if ctx.needs_input_grad[1]:
-            sizes = tuple(part.shape)
-            whole = framed(part, (sizes[0], ctx.width), sizes, dtype=ctx.dtype)
-            of_table = whole[:, : sizes[1]]
-            write_product(of_table, rows.T, rows_of(x))
+            shape = (part.shape[0], ctx.width)
+            whole = framed_product(rows.T, rows_of(x), shape, ctx.dtype)
+            of_table = whole[:, : part.shape[1]]
             ctx.made.append(whole)
         return of_x, of_table, None, None
 
